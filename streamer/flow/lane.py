@@ -1,0 +1,105 @@
+"""One sink with the channel that leads to it and the thread that serves it."""
+
+import logging
+
+from streamer.channel import Channel, ChannelClosed, Policy
+from streamer.clock import Clock
+from streamer.errors import SinkError
+from streamer.flow.report import SinkReport
+from streamer.flow.stage import Stage
+from streamer.frame import Result
+from streamer.interfaces import Sink
+
+logger = logging.getLogger(__name__)
+
+LOSSLESS_ITEMS = 8
+"""Results that wait for a sink of a file: enough for it to overlap with the rest."""
+LIVE_ITEMS = 256
+"""Results that wait for a sink of a live stream: enough to ride out a slow disk."""
+LANE_BYTES = 256 * 1024 * 1024
+"""Memory that may wait for one sink."""
+
+
+class Lane:
+    """Feeds one sink from a thread of its own.
+
+    A sink that raises SinkError is closed and forgotten, and the run goes on; anything else that it raises is a bug
+    and ends the run. Where results wait for ever the channel's policy decides: a file waits for its sinks, a live
+    stream discards what is oldest, counts it and says so once.
+    """
+
+    def __init__(self, sink: Sink, *, policy: Policy) -> None:
+        self.sink = sink
+        self.error: SinkError | None = None
+        self._warned = False
+        self.channel: Channel[Result] = Channel(
+            sink.name,
+            capacity=LOSSLESS_ITEMS if policy is Policy.BLOCK else LIVE_ITEMS,
+            policy=policy,
+            size_of=_size_bytes,
+            max_bytes=LANE_BYTES,
+            on_drop=self._dropped,
+        )
+
+    @property
+    def stage_name(self) -> str:
+        """What its thread is called."""
+        return f"sink {self.sink.name}"
+
+    def report(self) -> SinkReport:
+        """What became of the sink so far."""
+        error = None if self.error is None else str(self.error)
+        return SinkReport(self.sink.name, self.sink.written, self.channel.dropped, error)
+
+    @property
+    def open(self) -> bool:
+        """Whether the sink still takes results."""
+        return self.error is None
+
+    def put(self, result: Result) -> None:
+        """Hand one result over; raises ChannelClosed when the sink's thread died of a bug."""
+        try:
+            self.channel.put(result)
+        except ChannelClosed:
+            if self.error is None:
+                raise
+
+    def stage(self, clock: Clock) -> Stage:
+        """The thread that serves the sink."""
+        return Stage(self.stage_name, self._serve, leave=self.channel.abort, clock=clock)
+
+    def abandon(self, waited_s: float) -> None:
+        """Give the sink up: it has not answered for `waited_s` seconds."""
+        self._fail(SinkError(f"it did not answer for {waited_s:.0f} s and was left behind", where=self.sink.name))
+
+    def _serve(self, stage: Stage) -> None:
+        try:
+            for result in self.channel:
+                with stage.busy("write"):
+                    self.sink.write(result)
+        except SinkError as error:
+            self._fail(error)
+            self.channel.abort()
+        finally:
+            self._close(stage)
+
+    def _close(self, stage: Stage) -> None:
+        try:
+            with stage.busy("close"):
+                self.sink.close()
+        except SinkError as error:
+            self._fail(error)
+
+    def _fail(self, error: SinkError) -> None:
+        if self.error is None:
+            self.error = error
+            logger.error("%s stopped: %s", self.sink.name, error)
+
+    def _dropped(self, _result: Result) -> None:
+        if not self._warned and self.error is None:
+            self._warned = True
+            logger.warning("%s is too slow for the stream: it misses frames", self.sink.name)
+
+
+def _size_bytes(result: Result) -> int:
+    return result.frame.image.nbytes + (0 if result.image is None else result.image.nbytes)

@@ -1,0 +1,97 @@
+"""The books of a run: what became of each frame, balanced at every moment.
+
+Called by the pipeline's stages from their own threads; read by anybody as a `Ledger`.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from streamer.frame import Ledger
+
+Detected = Literal["inferred", "failed", "skipped"]
+Rendered = Literal["rendered", "dropped"]
+
+
+@dataclass(slots=True)
+class _Fate:
+    detected: Detected | None = None
+    rendered: Rendered | None = None
+
+
+class Tally:
+    """Counts each frame once, when both of its ways have ended: through the detector, and through rendering.
+
+    A frame that the detector saw is `inferred`, or `failed` where it raised, whatever came after. One that it did not
+    see is `carried` if it was rendered under older detections, else `dropped`. Until both are known it is in flight.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: dict[int, _Fate] = {}
+        self._counts = {"inferred": 0, "carried": 0, "dropped": 0, "failed": 0}
+        self._produced = 0
+        self._shown = 0
+
+    def captured(self, index: int) -> None:
+        """The frame `index` entered the pipeline."""
+        with self._lock:
+            self._produced += 1
+            self._pending[index] = _Fate()
+
+    def unusable(self, count: int) -> None:
+        """`count` frames of the source could not be used."""
+        with self._lock:
+            self._produced += count
+            self._counts["failed"] += count
+
+    def detected(self, index: int, outcome: Detected) -> None:
+        """What the detector's side made of the frame; the first outcome counts."""
+        with self._lock:
+            fate = self._pending.get(index)
+            if fate is not None and fate.detected is None:
+                fate.detected = outcome
+                self._settle(index, fate)
+
+    def rendered(self, index: int, outcome: Rendered) -> None:
+        """What the rendering side made of the frame; the first outcome counts."""
+        with self._lock:
+            fate = self._pending.get(index)
+            if fate is not None and fate.rendered is None:
+                fate.rendered = outcome
+                self._settle(index, fate)
+
+    def discarded(self, index: int) -> None:
+        """The frame leaves wherever it is: what is not known of it yet will not happen."""
+        self.detected(index, "skipped")
+        self.rendered(index, "dropped")
+
+    def close(self) -> None:
+        """The run is over: what is still in flight was lost with the thread that held it."""
+        with self._lock:
+            left = list(self._pending)
+        for index in left:
+            self.discarded(index)
+
+    def shown(self) -> None:
+        """A frame reached the view."""
+        with self._lock:
+            self._shown += 1
+
+    def ledger(self, *, recorded: int = 0) -> Ledger:
+        """The books as they stand."""
+        with self._lock:
+            return Ledger(
+                produced=self._produced,
+                in_flight=len(self._pending),
+                shown=self._shown,
+                recorded=recorded,
+                **self._counts,
+            )
+
+    def _settle(self, index: int, fate: _Fate) -> None:
+        if fate.detected is None or fate.rendered is None:
+            return
+        unseen = "carried" if fate.rendered == "rendered" else "dropped"
+        self._counts[unseen if fate.detected == "skipped" else fate.detected] += 1
+        del self._pending[index]

@@ -1,0 +1,549 @@
+"""The corridor: joins a source, a detector, sinks and a view, and knows none of them by name.
+
+A capture thread reads frames, an inference thread runs the detector, a render thread draws, and each sink has a thread
+of its own; the thread that calls `run` owns the view and supervises. Two plans of wiring:
+
+    file   capture -> inference -> render -> sinks, view      every hand-over waits: lossless, and in order
+    live   capture -> inference (newest frame only)           every hand-over discards what is oldest
+           capture -> render (every frame, newest boxes) -> sinks, view
+
+One rule ends it, whatever the reason: a stage that leaves closes what is downstream and aborts what is upstream. The
+first cause is what the caller gets.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from streamer.channel import Channel, ChannelClosed, ChannelEmpty, Policy
+from streamer.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
+from streamer.errors import ModelError
+from streamer.flow.front import Front
+from streamer.flow.lane import Lane
+from streamer.flow.meters import Meters
+from streamer.flow.newest import Newest
+from streamer.flow.report import Ending, Report
+from streamer.flow.stage import Stage
+from streamer.flow.tally import Tally
+from streamer.flow.watchdog import Watchdog
+from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
+from streamer.interfaces import Analyzer, Command, Detector, Sink, Source, View
+
+logger = logging.getLogger(__name__)
+
+PolicyName = Literal["auto", "all", "latest"]
+"""`auto`: as the source is. `all`: nothing is lost. `latest`: the newest frame wins."""
+
+AHEAD_ITEMS = 2
+"""Frames that wait between two stages of a file: one ready while one is worked on is all that overlap needs."""
+BURST_ITEMS = 16
+"""Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
+AHEAD_BYTES = 256 * 1024 * 1024
+MAX_FAILURES = 30
+"""Frames in a row on which the detector may raise before it is taken for broken: a second of video."""
+TICK_S = 0.05
+"""How often the supervising thread looks up when nothing happens."""
+STATUS_NS = NS_PER_S // 4
+CLOSE_GRACE_S = 30.0
+"""Finishing a file takes longer than writing a frame to it."""
+
+
+class Pipeline:
+    """One run, from the source to the sinks and the view.
+
+    draw: makes the annotated image from a frame's image and its detections; called for frames that a sink or the view
+        needs drawn. Without it they get the frame as it was captured.
+    analyzers: see every rendered frame in order, after the detector.
+    hold: for pictures: the view begins paused on the first and stays on the last.
+    on_status: called about four times a second on the thread that runs the pipeline.
+    on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
+        labels, boxes), and the result that is being shown.
+    grace_s: how long a thread that hangs may hold up the end. stall_s: how long before it is reported.
+
+    The pipeline owns what it is given: all of it is closed when the run ends, however it ends.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        detector: Detector,
+        sinks: Sequence[Sink] = (),
+        *,
+        view: View | None = None,
+        draw: Callable[[Image, Detections], Image] | None = None,
+        analyzers: Sequence[Analyzer] = (),
+        policy: PolicyName = "auto",
+        hold: bool = False,
+        clock: Clock | None = None,
+        on_status: Callable[[Status], None] | None = None,
+        on_command: Callable[[Command, Result], None] | None = None,
+        grace_s: float = 5.0,
+        stall_s: float = 2.0,
+    ) -> None:
+        self.report: Report | None = None
+        self._source = source
+        self._detector = detector
+        self._view = view
+        self._draw = draw
+        self._analyzers = tuple(analyzers)
+        self._live = source.live if policy == "auto" else policy == "latest"
+        self._policy = Policy.LATEST if self._live else Policy.BLOCK
+        self._clock = MonotonicClock() if clock is None else clock
+        self._on_status = on_status
+        self._grace_ns = round(grace_s * NS_PER_S)
+
+        self._tally = Tally()
+        self._meters = Meters()
+        self._newest = Newest(self._clock)
+        self._failures = 0
+        self._last_failure: Exception | None = None
+
+        self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
+        self._to_detect: Channel[Frame] = Channel(
+            "detect",
+            capacity=1 if self._live else max(AHEAD_ITEMS, detector.batch),
+            policy=self._policy,
+            size_of=lambda frame: frame.image.nbytes,
+            max_bytes=AHEAD_BYTES,
+            on_drop=self._not_detected,
+        )
+        self._to_render: Channel[Result] = Channel(
+            "render",
+            capacity=BURST_ITEMS if self._live else AHEAD_ITEMS,
+            policy=self._policy,
+            size_of=lambda result: result.frame.image.nbytes,
+            max_bytes=AHEAD_BYTES,
+            on_drop=lambda result: self._tally.rendered(result.frame.index, "dropped"),
+        )
+        self._results: Channel[Result] | None = None
+        self._front: Front | None = None
+        if view is not None:
+            self._front = Front(
+                view,
+                policy=self._policy,
+                hold=hold,
+                clock=self._clock,
+                tally=self._tally,
+                meters=self._meters,
+                detector=detector,
+                redraw=self._redrawn,
+                on_command=on_command,
+            )
+
+        self._stages: list[Stage] = []
+        self._running: set[Stage] = set()
+        self._abandoned: list[Stage] = []
+        self._watchdog = Watchdog(stall_s=stall_s)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._error: BaseException | None = None
+        self._stop_requested = False
+        self._leaving_ns: int | None = None
+        self._ended: Ending = "end of stream"
+        self._detail = ""
+        self._status = Status(live=self._live)
+        self._status_ns = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        """The books as they stand; from any thread."""
+        recorded = sum(lane.sink.written for lane in self._lanes if lane.sink.role == "record")
+        return self._tally.ledger(recorded=recorded)
+
+    @property
+    def status(self) -> Status:
+        """How the run is doing; from any thread."""
+        now_ns = self._clock.now_ns()
+        latency_p50_ms, latency_p95_ms = self._meters.latency.percentiles_ms((50, 95))
+        ledger = self.ledger
+        return Status(
+            state=self._state(ledger),
+            detail=self._detail,
+            live=self._live,
+            capture_fps=self._meters.capture.rate(now_ns),
+            detect_fps=self._meters.detect.rate(now_ns),
+            view_fps=self._meters.view.rate(now_ns),
+            latency_p50_ms=latency_p50_ms,
+            latency_p95_ms=latency_p95_ms,
+            age_ms=self._meters.age_ns / NS_PER_MS,
+            conf=self._detector.conf,
+            runtime=self._detector.runtime,
+            decoder=self._source.info.decoder,
+            recording=any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
+            ledger=ledger,
+        )
+
+    def stop(self) -> None:
+        """Capture no more, finish what is under way, close everything. From any thread, and from a signal handler."""
+        # Plain assignments: a signal handler must not wait for a lock that the thread it interrupts may hold.
+        self._ended = "stopped"
+        self._stop_requested = True
+
+    def run(self) -> Report:
+        """Run to the end on this thread, which must be the main one if there is a view.
+
+        Returns when everything is closed. Raises the first cause when a stage failed, a StreamerError unless it is a
+        bug; everything is closed and `report` is there all the same.
+        """
+        began_ns = self._clock.now_ns()
+        try:
+            self._start()
+            while self._running or (self._front is not None and self._front.waiting):
+                if self._front is None or self._front.closed:
+                    self._rest()
+                elif not self._front.pump(self._status):
+                    self.stop()
+                    self._ended = "window closed"
+                self._supervise()
+        except BaseException as error:  # noqa: BLE001 - raised again by _conclude
+            self._fail(error)
+        return self._conclude(began_ns)
+
+    def results(self) -> Iterator[Result]:
+        """Run in the background and give each result to the caller, who may stop whenever it likes.
+
+        A file waits for the caller; a live stream does not, and gives the newest. Raises as `run` does.
+        """
+        began_ns = self._clock.now_ns()
+        self._results = Channel("results", capacity=1, policy=self._policy)
+        try:
+            self._start()
+            while self._running or self._results.depth:
+                try:
+                    result = self._results.get(TICK_S)
+                except ChannelEmpty:
+                    pass
+                except ChannelClosed:
+                    self._rest()
+                else:
+                    yield result
+                self._supervise()
+        except GeneratorExit:
+            self.stop()
+            self._results.abort()
+        except BaseException as error:  # noqa: BLE001 - raised again by _conclude
+            self._fail(error)
+        self._conclude(began_ns)
+
+    # The stages: each body runs on a thread of its own.
+
+    def _start(self) -> None:
+        infer = self._infer_newest if self._live else self._infer_every
+        plan = [
+            ("capture", self._capture, self._leave_capture),
+            ("inference", infer, self._leave_inference),
+            ("render", self._render, self._leave_render),
+        ]
+        self._stages = [Stage(name, body, leave=leave, clock=self._clock) for name, body, leave in plan]
+        self._stages += [lane.stage(self._clock) for lane in self._lanes]
+        # Consumers first: whatever a producer finds when it starts is there to take its frames.
+        for stage in reversed(self._stages):
+            with self._lock:
+                self._running.add(stage)
+            try:
+                stage.start(self._stage_ended)
+            except RuntimeError:
+                self._running.discard(stage)
+                raise
+
+    def _capture(self, stage: Stage) -> None:
+        frames = self._source.frames()
+        expected = 0
+        try:
+            while not self._stop_requested:
+                with stage.busy("read"):
+                    frame = next(frames, None)
+                if frame is None:
+                    break
+                self._tally.unusable(frame.index - expected)
+                self._tally.captured(frame.index)
+                expected = frame.index + 1
+                self._meters.capture.mark(frame.captured_ns)
+                self._pass_on(frame)
+        finally:
+            self._tally.unusable(max(0, self._source.produced - expected))
+
+    def _pass_on(self, frame: Frame) -> None:
+        try:
+            self._to_detect.put(frame)
+            if self._live:
+                self._to_render.put(Result(frame, Detections.empty()))
+        except ChannelClosed:
+            self._tally.discarded(frame.index)
+            raise
+
+    def _infer_every(self, stage: Stage) -> None:
+        while frames := self._gather():
+            for frame, detections in zip(frames, self._detect(stage, frames), strict=True):
+                failed = detections is None
+                self._to_render.put(
+                    Result(frame, Detections.empty() if detections is None else detections, failed=failed)
+                )
+
+    def _infer_newest(self, stage: Stage) -> None:
+        for frame in self._to_detect:
+            (detections,) = self._detect(stage, [frame])
+            if detections is None:
+                self._newest.skip(frame.index)
+            else:
+                self._newest.publish(frame, detections)
+
+    def _gather(self) -> list[Frame]:
+        """The next frames of a file, as many as are there and suit the detector; none at the end."""
+        frames: list[Frame] = []
+        try:
+            frames.append(self._to_detect.get())
+            while len(frames) < self._detector.batch:
+                frames.append(self._to_detect.get(0))
+        except (ChannelEmpty, ChannelClosed):
+            pass
+        return frames
+
+    def _detect(self, stage: Stage, frames: Sequence[Frame]) -> list[Detections | None]:
+        """Detections for each frame, None where the detector raised; a batch that raises is tried frame by frame."""
+        began_ns = self._clock.now_ns()
+        try:
+            with stage.busy("detect"):
+                found: list[Detections | None] = [*self._detector.detect([frame.image for frame in frames])]
+        except Exception as error:  # noqa: BLE001 - one bad frame must not end the run
+            if len(frames) > 1:
+                return [self._detect(stage, [frame])[0] for frame in frames]
+            self._frame_failed(frames[0], error)
+            return [None]
+        self._failures = 0
+        now_ns = self._clock.now_ns()
+        for frame in frames:
+            self._tally.detected(frame.index, "inferred")
+            self._meters.detect.mark(now_ns)
+            self._meters.detect_time.add((now_ns - began_ns) // len(frames))
+        return found
+
+    def _frame_failed(self, frame: Frame, error: Exception) -> None:
+        self._tally.detected(frame.index, "failed")
+        if self._last_failure is None:
+            logger.warning("the detector failed on frame %d: %s", frame.index, error)
+        self._last_failure = error
+        self._failures += 1
+        if self._failures >= MAX_FAILURES:
+            raise ModelError(f"the detector failed on {MAX_FAILURES} frames in a row, last with: {error}") from error
+
+    def _render(self, stage: Stage) -> None:
+        for result in self._to_render:
+            with stage.busy("draw"):
+                finished = self._finish(result)
+            self._hand_out(finished)
+            self._tally.rendered(result.frame.index, "rendered")
+
+    def _finish(self, result: Result) -> Result:
+        frame, detections = result.frame, result.detections
+        if self._live:
+            detections = self._newest.lookup(frame, patience_ns=self._patience_ns())
+            self._meters.age_ns = detections.age_ns
+        events: tuple[Event, ...] = ()
+        for analyzer in self._analyzers:
+            analysis = analyzer.update(frame, detections)
+            detections, events = analysis.detections, events + analysis.events
+        finished = replace(result, detections=detections, events=events)
+        wanted = self._front is not None or self._results is not None
+        if wanted or any(lane.open and lane.sink.needs_image for lane in self._lanes):
+            return self._drawn(finished)
+        return finished
+
+    def _patience_ns(self) -> int:
+        """How long after its capture a frame may wait for detections of its own: until the next frame, if they come.
+
+        A detector that is faster than the camera then draws each frame's own boxes; a slower one is not waited for.
+        """
+        capture_fps = self._meters.capture.rate(self._clock.now_ns())
+        (typical_ms,) = self._meters.detect_time.percentiles_ms((50,))
+        if capture_fps == 0 or typical_ms == 0:
+            return 0
+        interval_ns = round(NS_PER_S / capture_fps)
+        return interval_ns if typical_ms * NS_PER_MS < interval_ns else 0
+
+    def _drawn(self, result: Result) -> Result:
+        if self._draw is None:
+            return replace(result, image=result.frame.image)
+        image = self._draw(result.frame.image, result.detections)
+        image.setflags(write=False)
+        return replace(result, image=image)
+
+    def _redrawn(self, result: Result) -> Result:
+        return self._drawn(replace(result, detections=result.detections.at_least(self._detector.conf)))
+
+    def _hand_out(self, result: Result) -> None:
+        for lane in self._lanes:
+            lane.put(result)
+        if self._front is not None:
+            self._front.put(result, self._status)
+            return
+        self._meters.latency.add(self._clock.now_ns() - result.frame.captured_ns)
+        if self._results is not None:
+            self._results.put(result)
+
+    # How each stage leaves: close what is downstream, abort what is upstream.
+
+    def _leave_capture(self) -> None:
+        self._to_detect.close()
+        if self._live:
+            self._to_render.close()
+
+    def _leave_inference(self) -> None:
+        self._to_detect.abort()
+        self._newest.close()
+        if not self._live:
+            self._to_render.close()
+
+    def _leave_render(self) -> None:
+        self._to_render.abort()
+        for lane in self._lanes:
+            lane.channel.close()
+        if self._front is not None:
+            self._front.channel.close()
+        if self._results is not None:
+            self._results.close()
+
+    def _not_detected(self, frame: Frame) -> None:
+        self._tally.detected(frame.index, "skipped")
+        self._newest.skip(frame.index)
+        if not self._live:
+            self._tally.rendered(frame.index, "dropped")
+
+    def _stage_ended(self, stage: Stage) -> None:
+        with self._lock:
+            self._running.discard(stage)
+        if stage.error is not None:
+            self._fail(stage.error)
+        self._wake.set()
+
+    # Supervision, on the thread that called run or results.
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            if self._error is None:
+                self._error = error
+                self._ended = "failed"
+        self._stop_requested = True
+
+    def _rest(self) -> None:
+        self._wake.wait(TICK_S)
+        self._wake.clear()
+
+    def _supervise(self) -> None:
+        now_ns = self._clock.now_ns()
+        if self._lanes and not any(lane.open for lane in self._lanes) and not (self._front or self._results):
+            self._stop_requested = True
+            self._ended = "no output left"
+        if self._stop_requested and self._leaving_ns is None:
+            self._leaving_ns = now_ns
+            self._source.close()
+            if self._front is not None:
+                self._front.resume()
+        with self._lock:
+            running = [stage for stage in self._stages if stage in self._running]
+            failed = self._error is not None
+        if failed:
+            # Once more: the leaving of a stage may have been what failed.
+            for stage in self._stages:
+                if stage not in running:
+                    stage.leave()
+        self._detail = self._watchdog.check(running, now_ns)
+        self._give_up_the_hung(running, now_ns)
+        if now_ns - self._status_ns >= STATUS_NS:
+            self._publish_status(now_ns)
+
+    def _publish_status(self, now_ns: int) -> None:
+        self._status, self._status_ns = self.status, now_ns
+        if self._front is not None and self._front.stands_since(now_ns) >= STATUS_NS:
+            self._front.show_again(self._status)
+        if self._on_status is not None:
+            self._on_status(self._status)
+
+    def _give_up_the_hung(self, running: Sequence[Stage], now_ns: int) -> None:
+        """Leave a thread behind that has been in one call for too long, once the run is to end.
+
+        At the end of a stream only sinks are given up: a slow detector still owes frames.
+        """
+        capture_left = self._stages[0] not in running
+        for stage in running:
+            work = stage.work
+            sink = stage in self._stages[3:]
+            if work is None or not (self._leaving_ns is not None or (sink and capture_left)):
+                continue
+            since_ns = max(work.since_ns, self._leaving_ns or 0)
+            grace_ns = self._grace_ns if work.doing != "close" else max(self._grace_ns, CLOSE_GRACE_S * NS_PER_S)
+            if now_ns - since_ns > grace_ns:
+                self._abandon(stage, waited_s=(now_ns - since_ns) / NS_PER_S)
+
+    def _abandon(self, stage: Stage, *, waited_s: float) -> None:
+        logger.error("%s hangs in %s: left behind", stage.name, stage.work.doing if stage.work else "nothing")
+        self._abandoned.append(stage)
+        if stage in self._stages[3:]:
+            self._lanes[self._stages.index(stage) - 3].abandon(waited_s)
+        with self._lock:
+            self._running.discard(stage)
+        stage.leave()
+
+    def _conclude(self, began_ns: int) -> Report:
+        """Wait for every thread, close everything, write the report, raise the first cause."""
+        if self._front is not None:
+            self._front.close()
+        if self._results is not None:
+            self._results.abort()
+        while self._running:
+            self._rest()
+            try:
+                self._supervise()
+            except Exception as error:  # noqa: BLE001 - raised below, when nothing runs any more
+                self._fail(error)
+        for stage in self._stages:
+            if stage not in self._abandoned:
+                stage.join()
+        self._close_everything()
+        if not self._abandoned:
+            self._tally.close()
+        if self._error is None and self._last_failure is not None and self.ledger.inferred == 0:
+            self._fail(ModelError(f"the detector failed on every frame, last with: {self._last_failure}"))
+        self.report = self._make_report(began_ns)
+        if self._error is not None:
+            raise self._error
+        return self.report
+
+    def _close_everything(self) -> None:
+        parts: list[Source | Detector | Sink | View] = [self._source]
+        if self._view is not None:
+            parts.append(self._view)
+        if not any(stage.name == "inference" for stage in self._abandoned):
+            parts.append(self._detector)
+        hung = {stage.name for stage in self._abandoned}
+        parts += [lane.sink for lane in self._lanes if lane.stage_name not in hung]
+        for part in parts:
+            try:
+                part.close()
+            except Exception as error:  # noqa: BLE001 - raised by _conclude, when all is closed
+                self._fail(error)
+
+    def _make_report(self, began_ns: int) -> Report:
+        return Report(
+            ledger=self.ledger,
+            elapsed_s=(self._clock.now_ns() - began_ns) / NS_PER_S,
+            ended=self._ended,
+            sinks=tuple(lane.report() for lane in self._lanes),
+            errors=tuple(lane.error for lane in self._lanes if lane.error is not None),
+            abandoned=tuple(stage.name for stage in self._abandoned),
+            latency_ms=self._meters.latency.percentiles_ms(),
+            detect_ms=self._meters.detect_time.percentiles_ms(),
+        )
+
+    def _state(self, ledger: Ledger) -> str:
+        if self.report is not None:
+            return "ended"
+        if self._leaving_ns is not None:
+            return "draining"
+        if self._front is not None and self._front.paused:
+            return "paused"
+        if self._detail:
+            return "stalled"
+        return "running" if ledger.produced else "starting"

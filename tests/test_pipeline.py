@@ -1,0 +1,469 @@
+"""The corridor: what is lossless, what is newest, what the books say, and how every way of ending ends."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from streamer.clock import NS_PER_S, FakeClock
+from streamer.errors import ModelError, SinkError, SourceLost
+from streamer.flow.lane import LIVE_ITEMS
+from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
+from streamer.interfaces import Analysis, Command
+from streamer.pipeline import MAX_FAILURES, Pipeline
+from tests.fakes import FakeDetector
+from tests.rooms import ListSink, ScriptedSource, ScriptedView
+
+
+def check(ledger: Ledger) -> Ledger:
+    assert ledger.balanced, ledger
+    return ledger
+
+
+class Gate:
+    """Something that a thread can be held at, and a test can let go."""
+
+    def __init__(self, *, at: int) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self._at = at
+
+    def __call__(self, number: int) -> None:
+        if number == self._at:
+            self.reached.set()
+            assert self.opened.wait(30)
+
+
+def test_a_file_is_lossless_and_in_order() -> None:
+    sink, report_sink = ListSink(), ListSink(role="report", needs_image=False)
+    report = Pipeline(ScriptedSource(100), FakeDetector(), [sink, report_sink]).run()
+    assert sink.indexes == report_sink.indexes == list(range(100))
+    assert check(report.ledger) == Ledger(produced=100, inferred=100, recorded=100)
+    assert report.ended == "end of stream"
+    assert all(result.detections.age_ns == 0 for result in sink.results)
+
+
+def test_a_file_waits_for_a_slow_sink_and_the_queues_stay_bounded() -> None:
+    gate = Gate(at=5)
+    source, sink = ScriptedSource(100), ListSink(on_write=gate)
+    pipeline = Pipeline(source, FakeDetector(), [sink])
+    runner = threading.Thread(target=pipeline.run)
+    runner.start()
+    assert gate.reached.wait(30)
+    while not all(stage.work is None or stage.work.doing == "write" for stage in pipeline._stages):
+        threading.Event().wait(0.001)
+    assert source.produced < 40
+    gate.opened.set()
+    runner.join()
+    assert sink.indexes == list(range(100))
+
+
+def test_batches_are_gathered_and_results_stay_in_order() -> None:
+    sizes: list[int] = []
+
+    class Batched(FakeDetector):
+        def detect(self, images: Sequence[Image]) -> list[Detections]:
+            sizes.append(len(images))
+            return super().detect(images)
+
+    sink = ListSink()
+    Pipeline(ScriptedSource(50), Batched(batch=4), [sink]).run()
+    assert sink.indexes == list(range(50))
+    assert sum(sizes) == 50
+    assert max(sizes) <= 4
+
+
+def test_only_frames_that_somebody_wants_are_drawn() -> None:
+    drawn: list[int] = []
+
+    def draw(image: Image, _detections: Detections) -> Image:
+        drawn.append(1)
+        return image.copy()
+
+    Pipeline(ScriptedSource(5), FakeDetector(), [ListSink(role="report", needs_image=False)], draw=draw).run()
+    assert not drawn
+    sink = ListSink()
+    Pipeline(ScriptedSource(5), FakeDetector(), [sink], draw=draw).run()
+    assert len(drawn) == 5
+    assert all(result.image is not None and not result.image.flags.writeable for result in sink.results)
+
+
+def test_analyzers_see_every_frame_and_pass_more_on() -> None:
+    class Counter:
+        def update(self, frame: Frame, detections: Detections) -> Analysis:
+            return Analysis(detections[:0], (Event("seen", {"index": frame.index}),))
+
+    sink = ListSink()
+    Pipeline(ScriptedSource(3), FakeDetector(), [sink], analyzers=[Counter(), Counter()]).run()
+    assert [len(result.events) for result in sink.results] == [2, 2, 2]
+    assert all(len(result.detections) == 0 for result in sink.results)
+
+
+class TestLive:
+    def test_every_frame_is_recorded_under_the_newest_boxes_and_their_age(self) -> None:
+        gate, clock, sink = Gate(at=1), FakeClock(), ListSink()
+
+        def read(number: int) -> None:
+            _wait_for(lambda: sink.written == number)
+            if number == 2:
+                assert gate.reached.wait(30)
+            clock.advance(0.1)
+
+        source = ScriptedSource(20, live=True, on_read=read, clock=clock)
+        detector = FakeDetector(on_detect=gate)
+        pipeline = Pipeline(source, detector, [sink], clock=clock)
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        while sink.written < 20:
+            check(pipeline.ledger)
+            threading.Event().wait(0.001)
+        gate.opened.set()
+        runner.join()
+        assert sink.indexes == list(range(20))
+        ages_ns = [result.detections.age_ns for result in sink.results]
+        assert ages_ns[-1] > 1.5 * NS_PER_S
+        assert ages_ns[2:] == sorted(ages_ns[2:])
+        assert pipeline.report is not None
+        ledger = check(pipeline.report.ledger)
+        assert ledger.recorded == 20
+        assert ledger.inferred + ledger.carried == 20
+        assert ledger.inferred <= 3
+        assert ledger.in_flight == ledger.dropped == 0
+
+    def test_one_frame_is_in_flight_and_one_waits_and_it_is_the_newest(self) -> None:
+        gate, sink = Gate(at=0), ListSink()
+
+        def read(number: int) -> None:
+            _wait_for(lambda: sink.written == number)
+            assert number < 1 or gate.reached.wait(30)
+
+        detector = FakeDetector(on_detect=gate)
+        pipeline = Pipeline(ScriptedSource(30, live=True, on_read=read), detector, [sink])
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        _wait_for(lambda: sink.written == 30)
+        gate.opened.set()
+        runner.join()
+        assert pipeline._to_detect.peak_depth == 1
+        assert detector.seen == 2
+        assert check(pipeline.ledger) == Ledger(produced=30, inferred=2, carried=28, recorded=30)
+
+    def test_a_stuck_sink_drops_frames_exactly_and_leaves_others_alone(self) -> None:
+        gate, frames = Gate(at=3), 600
+        stuck, healthy = ListSink(on_write=gate, name="stuck"), ListSink(name="healthy")
+
+        def read(number: int) -> None:
+            _wait_for(lambda: healthy.written == number)
+            assert number < 4 or gate.reached.wait(30)
+
+        source = ScriptedSource(frames, live=True, on_read=read)
+        pipeline = Pipeline(source, FakeDetector(), [stuck, healthy])
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        _wait_for(lambda: healthy.written == frames)
+        gate.opened.set()
+        runner.join()
+        assert healthy.indexes == list(range(frames))
+        assert pipeline.report is not None
+        assert [sink.dropped for sink in pipeline.report.sinks] == [frames - 4 - LIVE_ITEMS, 0]
+        assert stuck.indexes == [0, 1, 2, 3, *range(frames - LIVE_ITEMS, frames)]
+        check(pipeline.ledger)
+        lane = pipeline._lanes[0].channel
+        assert lane.peak_depth <= lane.capacity
+
+    def test_a_fast_detector_gives_each_frame_its_own_boxes(self) -> None:
+        sink = ListSink()
+        source = ScriptedSource(20, live=True, interval_s=0.02)
+        Pipeline(source, FakeDetector(), [sink]).run()
+        own = [result.detections.age_ns == 0 and len(result.detections) == 1 for result in sink.results[5:]]
+        assert sum(own) >= len(own) - 3
+
+    def test_boxes_are_not_carried_into_another_epoch(self) -> None:
+        class TwoEpochs(ScriptedSource):  # a camera that came back
+            def frames(self) -> Iterator[Frame]:
+                for frame in super().frames():
+                    yield Frame(frame.image, frame.index, frame.captured_ns, epoch=int(frame.index >= 10))
+
+        gate, sink = Gate(at=1), ListSink()
+
+        def read(number: int) -> None:
+            _wait_for(lambda: sink.written == number)
+            assert number < 10 or gate.reached.wait(30)
+
+        pipeline = Pipeline(TwoEpochs(20, live=True, on_read=read), FakeDetector(on_detect=gate), [sink])
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        _wait_for(lambda: sink.written == 20)
+        gate.opened.set()
+        runner.join()
+        assert any(len(result.detections) == 1 for result in sink.results if result.frame.epoch == 0)
+        assert all(len(result.detections) == 0 for result in sink.results if result.frame.epoch == 1)
+
+
+class TestFailures:
+    def test_a_frame_that_fails_is_counted_and_the_run_goes_on(self) -> None:
+        sink = ListSink()
+        pipeline = Pipeline(ScriptedSource(100), FakeDetector(raise_at=frozenset({50})), [sink])
+        report = pipeline.run()
+        assert check(report.ledger) == Ledger(produced=100, inferred=99, failed=1, recorded=100)
+        assert [result.failed for result in sink.results].index(True) == 50
+
+    def test_a_detector_that_always_fails_is_a_model_error(self) -> None:
+        sink = ListSink()
+        pipeline = Pipeline(ScriptedSource(100), FakeDetector(raise_at=frozenset(range(10, 100))), [sink])
+        with pytest.raises(ModelError, match=f"{MAX_FAILURES} frames in a row"):
+            pipeline.run()
+        assert check(pipeline.ledger).failed == MAX_FAILURES
+        assert sink.closes >= 1
+
+    def test_a_short_clip_on_which_every_frame_fails_is_a_model_error(self) -> None:
+        with pytest.raises(ModelError, match="every frame"):
+            Pipeline(ScriptedSource(3), FakeDetector(raise_at=frozenset(range(3)))).run()
+
+    def test_one_bad_image_of_a_batch_does_not_take_the_others_with_it(self) -> None:
+        class Picky(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                if any(image[0, 0, 0] == 7 for image in images):
+                    raise RuntimeError("seven")
+                return super().detect(images)
+
+        report = Pipeline(ScriptedSource(20), Picky(batch=4), [ListSink()]).run()
+        assert check(report.ledger).failed == 1
+        assert report.ledger.inferred == 19
+
+    def test_unusable_frames_are_counted_wherever_they_come(self) -> None:
+        source = ScriptedSource(20, unusable=frozenset({0, 7, 8, 19}))
+        report = Pipeline(source, FakeDetector(), [ListSink()]).run()
+        assert check(report.ledger) == Ledger(produced=20, inferred=16, failed=4, recorded=16)
+
+    def test_a_lost_source_still_delivers_what_it_gave(self) -> None:
+        def read(number: int) -> None:
+            if number == 42:
+                raise SourceLost("gone", where="scripted")
+
+        sink = ListSink()
+        pipeline = Pipeline(ScriptedSource(100, on_read=read), FakeDetector(), [sink])
+        with pytest.raises(SourceLost, match="gone"):
+            pipeline.run()
+        assert sink.indexes == list(range(42))
+        assert check(pipeline.ledger).recorded == 42
+
+    @pytest.mark.allow_error_logs
+    def test_a_sink_that_fails_is_closed_and_the_others_lose_nothing(self) -> None:
+        def full(number: int) -> None:
+            if number == 10:
+                raise SinkError("disk full", where="a.mp4")
+
+        broken, healthy = ListSink(on_write=full, name="broken"), ListSink(name="healthy")
+        report = Pipeline(ScriptedSource(100), FakeDetector(), [broken, healthy]).run()
+        assert healthy.indexes == list(range(100))
+        assert broken.written == 10
+        assert [error.what for error in report.errors] == ["disk full"]
+        check(report.ledger)
+
+    @pytest.mark.allow_error_logs
+    def test_when_the_last_sink_fails_and_nobody_watches_the_run_ends(self) -> None:
+        def full(_number: int) -> None:
+            raise SinkError("disk full")
+
+        source = ScriptedSource(None, interval_s=0.001)
+        report = Pipeline(source, FakeDetector(), [ListSink(on_write=full)]).run()
+        assert report.ended == "no output left"
+        assert source.closed.is_set()
+
+    @pytest.mark.allow_error_logs
+    def test_a_sink_that_cannot_finish_is_reported(self) -> None:
+        def fail() -> None:
+            raise SinkError("disk full at the end")
+
+        report = Pipeline(ScriptedSource(3), FakeDetector(), [ListSink(on_close=fail)]).run()
+        assert [error.what for error in report.errors] == ["disk full at the end"]
+
+
+class TestEnding:
+    def test_stop_drains_what_was_captured(self) -> None:
+        gate = Gate(at=20)
+        source, sink = ScriptedSource(None), ListSink(on_write=gate)
+        pipeline = Pipeline(source, FakeDetector(), [sink])
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        assert gate.reached.wait(30)
+        pipeline.stop()
+        gate.opened.set()
+        runner.join()
+        ledger = check(pipeline.ledger)
+        assert ledger.recorded == ledger.produced == source.produced
+        assert sink.indexes == list(range(source.produced))
+        assert pipeline.report is not None
+        assert pipeline.report.ended == "stopped"
+
+    @pytest.mark.allow_error_logs
+    def test_an_inference_that_hangs_is_reported_and_does_not_hold_up_the_end(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        gate, statuses = Gate(at=3), list[Status]()
+        source = ScriptedSource(None, live=True, interval_s=0.01)
+        pipeline = Pipeline(
+            source,
+            FakeDetector(on_detect=gate),
+            [ListSink()],
+            on_status=statuses.append,
+            stall_s=0.1,
+            grace_s=0.2,
+        )
+
+        def stop_once_stalled() -> None:
+            _wait_for(lambda: any(status.state == "stalled" for status in statuses))
+            pipeline.stop()
+
+        stopper = threading.Thread(target=stop_once_stalled)
+        stopper.start()
+        report = pipeline.run()
+        stopper.join()
+        assert report.abandoned == ("inference",)
+        assert "inference has not moved" in caplog.text
+        assert any("inference" in status.detail for status in statuses)
+        assert check(report.ledger).in_flight >= 1
+        gate.opened.set()
+
+    @pytest.mark.allow_error_logs
+    def test_a_sink_that_never_returns_is_left_behind_at_the_end(self) -> None:
+        gate, healthy = Gate(at=3), ListSink(name="healthy")
+        stuck = ListSink(on_write=gate, name="stuck")
+        source = ScriptedSource(50, live=True, on_read=lambda number: _wait_for(lambda: healthy.written == number))
+        report = Pipeline(source, FakeDetector(), [stuck, healthy], grace_s=0.2).run()
+        assert report.abandoned == ("sink stuck",)
+        assert healthy.indexes == list(range(50))
+        assert "did not answer" in report.errors[0].what
+        gate.opened.set()
+
+    def test_an_ordinary_exception_of_a_stage_ends_the_run_and_is_what_the_caller_gets(self) -> None:
+        def bug(_image: Image, _detections: Detections) -> Image:
+            raise ZeroDivisionError("drawing")
+
+        source, sink = ScriptedSource(None), ListSink()
+        with pytest.raises(ZeroDivisionError, match="drawing"):
+            Pipeline(source, FakeDetector(), [sink], draw=bug).run()
+        assert source.closed.is_set()
+        assert sink.closes >= 1
+
+    def test_everything_is_closed_once_the_run_is_over(self) -> None:
+        source, detector, sink, view = ScriptedSource(3), FakeDetector(), ListSink(), ScriptedView()
+        Pipeline(source, detector, [sink], view=view).run()
+        assert source.closed.is_set()
+        assert detector.closed
+        assert view.closed
+        assert sink.closes >= 1
+
+    def test_two_hundred_runs_leave_no_thread_behind(self) -> None:
+        before = threading.active_count()
+        for _ in range(200):
+            Pipeline(ScriptedSource(3), FakeDetector(), [ListSink()]).run()
+        assert threading.active_count() == before
+
+
+class TestView:
+    def test_a_file_is_shown_frame_by_frame_on_the_calling_thread(self) -> None:
+        view = ScriptedView()
+        report = Pipeline(ScriptedSource(40), FakeDetector(), view=view).run()
+        assert [int(image[0, 0, 0]) for image in view.shown] == list(range(40))
+        assert view.threads == {threading.get_ident()}
+        assert check(report.ledger).shown == 40
+        assert report.latency_ms[1] > 0
+
+    def test_quit_stops_the_run_and_the_recording_keeps_what_was_captured(self) -> None:
+        view, sink, source = ScriptedView([(5, Command.QUIT)]), ListSink(), ScriptedSource(None)
+        report = Pipeline(source, FakeDetector(), [sink], view=view).run()
+        assert report.ended == "window closed"
+        assert check(report.ledger).recorded == report.ledger.produced == source.produced
+
+    def test_pause_holds_a_file_and_step_moves_it_by_one(self) -> None:
+        commands = [(3, Command.PAUSE), (4, Command.STEP), (5, Command.STEP), (6, Command.PAUSE)]
+        view = ScriptedView(commands)
+        report = Pipeline(ScriptedSource(10), FakeDetector(), view=view).run()
+        assert report.ledger.shown == 10
+        assert not view._commands
+
+    def test_a_held_picture_stays_until_the_person_leaves(self) -> None:
+        view = ScriptedView([(1, Command.LABELS), (2, Command.QUIT)])
+        commands: list[Command] = []
+        report = Pipeline(
+            ScriptedSource(1),
+            FakeDetector(),
+            view=view,
+            hold=True,
+            on_command=lambda command, _result: commands.append(command),
+        ).run()
+        assert commands == [Command.LABELS]
+        assert report.ended == "window closed"
+        assert report.ledger.shown == 1
+
+    def test_the_threshold_follows_the_keys_and_the_standing_picture_is_drawn_anew(self) -> None:
+        drawn: list[int] = []
+
+        def draw(image: Image, detections: Detections) -> Image:
+            drawn.append(len(detections))
+            return np.array(image)
+
+        detector = FakeDetector(scores=(0.57,))
+        view = ScriptedView([(1, Command.CONF_UP), (2, Command.CONF_UP), (3, Command.QUIT)])
+        Pipeline(ScriptedSource(1), detector, view=view, hold=True, draw=draw).run()
+        assert detector.conf == pytest.approx(0.6)
+        assert drawn == [1, 1, 0]
+
+    def test_a_view_that_breaks_ends_the_run(self) -> None:
+        class Broken(ScriptedView):
+            def show(self, image: Image) -> None:
+                raise SinkError(f"the window is gone: {image.shape}")
+
+        source = ScriptedSource(None)
+        with pytest.raises(SinkError, match="window is gone"):
+            Pipeline(source, FakeDetector(), [ListSink()], view=Broken()).run()
+        assert source.closed.is_set()
+
+    def test_live_pause_holds_the_picture_and_not_the_recording(self) -> None:
+        sink = ListSink()
+        source = ScriptedSource(60, live=True, interval_s=0.005)
+        resume = threading.Event()
+
+        class Paused(ScriptedView):
+            def poll(self, timeout_s: float) -> Command | None:
+                if len(self.shown) >= 2 and not resume.is_set() and sink.written >= 60:
+                    resume.set()
+                    return Command.PAUSE
+                return super().poll(timeout_s)
+
+        view = Paused([(2, Command.PAUSE)])
+        report = Pipeline(source, FakeDetector(), [sink], view=view).run()
+        assert sink.indexes == list(range(60))
+        assert report.ledger.shown < 60
+
+
+class TestResults:
+    def test_the_caller_gets_every_result_of_a_file(self) -> None:
+        results = list(Pipeline(ScriptedSource(30), FakeDetector()).results())
+        assert [result.frame.index for result in results] == list(range(30))
+
+    def test_the_caller_may_leave_early(self) -> None:
+        source = ScriptedSource(None)
+        pipeline = Pipeline(source, FakeDetector())
+        for result in pipeline.results():
+            if result.frame.index == 5:
+                break
+        assert source.closed.is_set()
+        check(pipeline.ledger)
+
+    def test_a_failure_reaches_the_caller(self) -> None:
+        def read(number: int) -> None:
+            if number == 3:
+                raise SourceLost("gone")
+
+        results: list[Result] = []
+        with pytest.raises(SourceLost):
+            results.extend(Pipeline(ScriptedSource(9, on_read=read), FakeDetector()).results())
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    while not condition():
+        threading.Event().wait(0.001)
