@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-# OpenCV and Qt read these when OpenCV is imported: a camera that gives no picture is noticed after 2 s instead of 10,
-# Windows does not take a minute to open one, and Qt does not complain of fonts that it ships without.
+# OpenCV reads these when it is imported: a camera that gives no picture is noticed after 2 s, not 10, Windows does
+# not take a minute to open one, and what we say ourselves of a damaged file is not said again in FFmpeg's words.
 os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
 os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 if TYPE_CHECKING:
     from streamer.errors import ConfigError, ModelError, SinkError, SourceError, StreamerError

@@ -12,22 +12,21 @@ first cause is what the caller gets.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from streamer.channel import Channel, ChannelClosed, ChannelEmpty, Policy
 from streamer.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
-from streamer.errors import ModelError
 from streamer.flow.front import Front
+from streamer.flow.inference import Inference
 from streamer.flow.lane import Lane
 from streamer.flow.meters import Meters
 from streamer.flow.newest import Newest
 from streamer.flow.report import Ending, Report
 from streamer.flow.stage import Stage
+from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
-from streamer.flow.watchdog import Watchdog
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analyzer, Command, Detector, Sink, Source, View
 
@@ -41,13 +40,7 @@ AHEAD_ITEMS = 2
 BURST_ITEMS = 16
 """Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
 AHEAD_BYTES = 256 * 1024 * 1024
-MAX_FAILURES = 30
-"""Frames in a row on which the detector may raise before it is taken for broken: a second of video."""
-TICK_S = 0.05
-"""How often the supervising thread looks up when nothing happens."""
 STATUS_NS = NS_PER_S // 4
-CLOSE_GRACE_S = 30.0
-"""Finishing a file takes longer than writing a frame to it."""
 
 
 class Pipeline:
@@ -92,13 +85,11 @@ class Pipeline:
         self._policy = Policy.LATEST if self._live else Policy.BLOCK
         self._clock = MonotonicClock() if clock is None else clock
         self._on_status = on_status
-        self._grace_ns = round(grace_s * NS_PER_S)
 
         self._tally = Tally()
         self._meters = Meters()
+        self._inference = Inference(detector, clock=self._clock, tally=self._tally, meters=self._meters)
         self._newest = Newest(self._clock)
-        self._failures = 0
-        self._last_failure: Exception | None = None
 
         self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
         self._to_detect: Channel[Frame] = Channel(
@@ -132,15 +123,7 @@ class Pipeline:
                 on_command=on_command,
             )
 
-        self._stages: list[Stage] = []
-        self._running: set[Stage] = set()
-        self._abandoned: list[Stage] = []
-        self._watchdog = Watchdog(stall_s=stall_s)
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._error: BaseException | None = None
-        self._stop_requested = False
-        self._leaving_ns: int | None = None
+        self._supervisor = Supervisor(clock=self._clock, grace_s=grace_s, stall_s=stall_s)
         self._ended: Ending = "end of stream"
         self._detail = ""
         self._status = Status(live=self._live)
@@ -177,9 +160,8 @@ class Pipeline:
 
     def stop(self) -> None:
         """Capture no more, finish what is under way, close everything. From any thread, and from a signal handler."""
-        # Plain assignments: a signal handler must not wait for a lock that the thread it interrupts may hold.
         self._ended = "stopped"
-        self._stop_requested = True
+        self._supervisor.request_stop()
 
     def run(self) -> Report:
         """Run to the end on this thread, which must be the main one if there is a view.
@@ -190,15 +172,15 @@ class Pipeline:
         began_ns = self._clock.now_ns()
         try:
             self._start()
-            while self._running or (self._front is not None and self._front.waiting):
+            while self._supervisor.running or (self._front is not None and self._front.waiting):
                 if self._front is None or self._front.closed:
-                    self._rest()
+                    self._supervisor.rest()
                 elif not self._front.pump(self._status):
                     self.stop()
                     self._ended = "window closed"
                 self._supervise()
         except BaseException as error:  # noqa: BLE001 - raised again by _conclude
-            self._fail(error)
+            self._supervisor.fail(error)
         return self._conclude(began_ns)
 
     def results(self) -> Iterator[Result]:
@@ -210,13 +192,13 @@ class Pipeline:
         self._results = Channel("results", capacity=1, policy=self._policy)
         try:
             self._start()
-            while self._running or self._results.depth:
+            while self._supervisor.running or self._results.depth:
                 try:
                     result = self._results.get(TICK_S)
                 except ChannelEmpty:
                     pass
                 except ChannelClosed:
-                    self._rest()
+                    self._supervisor.rest()
                 else:
                     yield result
                 self._supervise()
@@ -224,7 +206,7 @@ class Pipeline:
             self.stop()
             self._results.abort()
         except BaseException as error:  # noqa: BLE001 - raised again by _conclude
-            self._fail(error)
+            self._supervisor.fail(error)
         self._conclude(began_ns)
 
     # The stages: each body runs on a thread of its own.
@@ -236,23 +218,14 @@ class Pipeline:
             ("inference", infer, self._leave_inference),
             ("render", self._render, self._leave_render),
         ]
-        self._stages = [Stage(name, body, leave=leave, clock=self._clock) for name, body, leave in plan]
-        self._stages += [lane.stage(self._clock) for lane in self._lanes]
-        # Consumers first: whatever a producer finds when it starts is there to take its frames.
-        for stage in reversed(self._stages):
-            with self._lock:
-                self._running.add(stage)
-            try:
-                stage.start(self._stage_ended)
-            except RuntimeError:
-                self._running.discard(stage)
-                raise
+        stages = [Stage(name, body, leave=leave, clock=self._clock) for name, body, leave in plan]
+        self._supervisor.start([*stages, *(lane.stage(self._clock) for lane in self._lanes)])
 
     def _capture(self, stage: Stage) -> None:
         frames = self._source.frames()
         expected = 0
         try:
-            while not self._stop_requested:
+            while not self._supervisor.stop_requested:
                 with stage.busy("read"):
                     frame = next(frames, None)
                 if frame is None:
@@ -276,7 +249,7 @@ class Pipeline:
 
     def _infer_every(self, stage: Stage) -> None:
         while frames := self._gather():
-            for frame, detections in zip(frames, self._detect(stage, frames), strict=True):
+            for frame, detections in zip(frames, self._inference.detect(stage, frames), strict=True):
                 failed = detections is None
                 self._to_render.put(
                     Result(frame, Detections.empty() if detections is None else detections, failed=failed)
@@ -284,7 +257,7 @@ class Pipeline:
 
     def _infer_newest(self, stage: Stage) -> None:
         for frame in self._to_detect:
-            (detections,) = self._detect(stage, [frame])
+            (detections,) = self._inference.detect(stage, [frame])
             if detections is None:
                 self._newest.skip(frame.index)
             else:
@@ -300,34 +273,6 @@ class Pipeline:
         except (ChannelEmpty, ChannelClosed):
             pass
         return frames
-
-    def _detect(self, stage: Stage, frames: Sequence[Frame]) -> list[Detections | None]:
-        """Detections for each frame, None where the detector raised; a batch that raises is tried frame by frame."""
-        began_ns = self._clock.now_ns()
-        try:
-            with stage.busy("detect"):
-                found: list[Detections | None] = [*self._detector.detect([frame.image for frame in frames])]
-        except Exception as error:  # noqa: BLE001 - one bad frame must not end the run
-            if len(frames) > 1:
-                return [self._detect(stage, [frame])[0] for frame in frames]
-            self._frame_failed(frames[0], error)
-            return [None]
-        self._failures = 0
-        now_ns = self._clock.now_ns()
-        for frame in frames:
-            self._tally.detected(frame.index, "inferred")
-            self._meters.detect.mark(now_ns)
-            self._meters.detect_time.add((now_ns - began_ns) // len(frames))
-        return found
-
-    def _frame_failed(self, frame: Frame, error: Exception) -> None:
-        self._tally.detected(frame.index, "failed")
-        if self._last_failure is None:
-            logger.warning("the detector failed on frame %d: %s", frame.index, error)
-        self._last_failure = error
-        self._failures += 1
-        if self._failures >= MAX_FAILURES:
-            raise ModelError(f"the detector failed on {MAX_FAILURES} frames in a row, last with: {error}") from error
 
     def _render(self, stage: Stage) -> None:
         for result in self._to_render:
@@ -411,46 +356,19 @@ class Pipeline:
         if not self._live:
             self._tally.rendered(frame.index, "dropped")
 
-    def _stage_ended(self, stage: Stage) -> None:
-        with self._lock:
-            self._running.discard(stage)
-        if stage.error is not None:
-            self._fail(stage.error)
-        self._wake.set()
-
     # Supervision, on the thread that called run or results.
-
-    def _fail(self, error: BaseException) -> None:
-        with self._lock:
-            if self._error is None:
-                self._error = error
-                self._ended = "failed"
-        self._stop_requested = True
-
-    def _rest(self) -> None:
-        self._wake.wait(TICK_S)
-        self._wake.clear()
 
     def _supervise(self) -> None:
         now_ns = self._clock.now_ns()
         if self._lanes and not any(lane.open for lane in self._lanes) and not (self._front or self._results):
-            self._stop_requested = True
+            self._supervisor.request_stop()
             self._ended = "no output left"
-        if self._stop_requested and self._leaving_ns is None:
-            self._leaving_ns = now_ns
+        if self._supervisor.stop_requested and self._supervisor.leaving_ns is None:
+            self._supervisor.leaving_ns = now_ns
             self._source.close()
             if self._front is not None:
                 self._front.resume()
-        with self._lock:
-            running = [stage for stage in self._stages if stage in self._running]
-            failed = self._error is not None
-        if failed:
-            # Once more: the leaving of a stage may have been what failed.
-            for stage in self._stages:
-                if stage not in running:
-                    stage.leave()
-        self._detail = self._watchdog.check(running, now_ns)
-        self._give_up_the_hung(running, now_ns)
+        self._detail = self._supervisor.check(now_ns)
         if now_ns - self._status_ns >= STATUS_NS:
             self._publish_status(now_ns)
 
@@ -461,78 +379,47 @@ class Pipeline:
         if self._on_status is not None:
             self._on_status(self._status)
 
-    def _give_up_the_hung(self, running: Sequence[Stage], now_ns: int) -> None:
-        """Leave a thread behind that has been in one call for too long, once the run is to end.
-
-        At the end of a stream only sinks are given up: a slow detector still owes frames.
-        """
-        capture_left = self._stages[0] not in running
-        for stage in running:
-            work = stage.work
-            sink = stage in self._stages[3:]
-            if work is None or not (self._leaving_ns is not None or (sink and capture_left)):
-                continue
-            since_ns = max(work.since_ns, self._leaving_ns or 0)
-            grace_ns = self._grace_ns if work.doing != "close" else max(self._grace_ns, CLOSE_GRACE_S * NS_PER_S)
-            if now_ns - since_ns > grace_ns:
-                self._abandon(stage, waited_s=(now_ns - since_ns) / NS_PER_S)
-
-    def _abandon(self, stage: Stage, *, waited_s: float) -> None:
-        logger.error("%s hangs in %s: left behind", stage.name, stage.work.doing if stage.work else "nothing")
-        self._abandoned.append(stage)
-        if stage in self._stages[3:]:
-            self._lanes[self._stages.index(stage) - 3].abandon(waited_s)
-        with self._lock:
-            self._running.discard(stage)
-        stage.leave()
-
     def _conclude(self, began_ns: int) -> Report:
         """Wait for every thread, close everything, write the report, raise the first cause."""
         if self._front is not None:
             self._front.close()
         if self._results is not None:
             self._results.abort()
-        while self._running:
-            self._rest()
+        while self._supervisor.running:
+            self._supervisor.rest()
             try:
                 self._supervise()
             except Exception as error:  # noqa: BLE001 - raised below, when nothing runs any more
-                self._fail(error)
-        for stage in self._stages:
-            if stage not in self._abandoned:
-                stage.join()
+                self._supervisor.fail(error)
+        self._supervisor.join()
         self._close_everything()
-        if not self._abandoned:
+        if not self._supervisor.abandoned:
             self._tally.close()
-        if self._error is None and self._last_failure is not None and self.ledger.inferred == 0:
-            self._fail(ModelError(f"the detector failed on every frame, last with: {self._last_failure}"))
         self.report = self._make_report(began_ns)
-        if self._error is not None:
-            raise self._error
+        if self._supervisor.error is not None:
+            raise self._supervisor.error
         return self.report
 
     def _close_everything(self) -> None:
+        hung = {stage.name for stage in self._supervisor.abandoned}
         parts: list[Source | Detector | Sink | View] = [self._source]
-        if self._view is not None:
-            parts.append(self._view)
-        if not any(stage.name == "inference" for stage in self._abandoned):
-            parts.append(self._detector)
-        hung = {stage.name for stage in self._abandoned}
+        parts += [self._view] if self._view is not None else []
+        parts += [self._detector] if "inference" not in hung else []
         parts += [lane.sink for lane in self._lanes if lane.stage_name not in hung]
-        for part in parts:
+        for last_act in (self._inference.check, *(part.close for part in parts)):
             try:
-                part.close()
+                last_act()
             except Exception as error:  # noqa: BLE001 - raised by _conclude, when all is closed
-                self._fail(error)
+                self._supervisor.fail(error)
 
     def _make_report(self, began_ns: int) -> Report:
         return Report(
             ledger=self.ledger,
             elapsed_s=(self._clock.now_ns() - began_ns) / NS_PER_S,
-            ended=self._ended,
+            ended="failed" if self._supervisor.error is not None else self._ended,
             sinks=tuple(lane.report() for lane in self._lanes),
             errors=tuple(lane.error for lane in self._lanes if lane.error is not None),
-            abandoned=tuple(stage.name for stage in self._abandoned),
+            abandoned=tuple(stage.name for stage in self._supervisor.abandoned),
             latency_ms=self._meters.latency.percentiles_ms(),
             detect_ms=self._meters.detect_time.percentiles_ms(),
         )
@@ -540,7 +427,7 @@ class Pipeline:
     def _state(self, ledger: Ledger) -> str:
         if self.report is not None:
             return "ended"
-        if self._leaving_ns is not None:
+        if self._supervisor.leaving_ns is not None:
             return "draining"
         if self._front is not None and self._front.paused:
             return "paused"

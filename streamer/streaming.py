@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from os import PathLike
+from pathlib import Path
 
 from streamer.frame import Result
 from streamer.models import load_detector
@@ -36,11 +37,9 @@ def stream(
     options = model_options or ModelOptions(conf=conf, classes=tuple(classes))
     opened = open_source(str(source), source_options or SourceOptions())
     try:
-        detector = load_detector(model, options, input_size_px=opened.info.size_px)
+        detector = load_detector(Path(model), options, input_size_px=opened.info.size_px)
     except BaseException:
         opened.close()
         raise
-    pipeline = Pipeline(
-        opened, detector, policy=policy, draw=partial(draw, labels=detector.labels, style=Style())
-    )
+    pipeline = Pipeline(opened, detector, policy=policy, draw=partial(draw, labels=detector.labels, style=Style()))
     return pipeline.results()

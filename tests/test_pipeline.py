@@ -8,10 +8,11 @@ import pytest
 
 from streamer.clock import NS_PER_S, FakeClock
 from streamer.errors import ModelError, SinkError, SourceLost
+from streamer.flow.inference import MAX_FAILURES
 from streamer.flow.lane import LIVE_ITEMS
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analysis, Command
-from streamer.pipeline import MAX_FAILURES, Pipeline
+from streamer.pipeline import Pipeline
 from tests.fakes import FakeDetector
 from tests.rooms import ListSink, ScriptedSource, ScriptedView
 
@@ -51,7 +52,7 @@ def test_a_file_waits_for_a_slow_sink_and_the_queues_stay_bounded() -> None:
     runner = threading.Thread(target=pipeline.run)
     runner.start()
     assert gate.reached.wait(30)
-    while not all(stage.work is None or stage.work.doing == "write" for stage in pipeline._stages):
+    while not all(stage.work is None or stage.work.doing == "write" for stage in pipeline._supervisor._stages):
         threading.Event().wait(0.001)
     assert source.produced < 40
     gate.opened.set()

@@ -11,8 +11,11 @@ from streamer.interfaces import Command, Detector, View
 
 CONF_STEP = 0.05
 IDLE_S = 0.02
-"""How long the window is let breathe while nothing comes."""
+"""How long the window is let breathe while the picture stands still."""
 BRIEF_S = 0.001
+"""How long while pictures come: what the window takes, the next picture waits."""
+WAIT_S = 0.01
+"""How long the next picture is waited for before the window is let breathe again."""
 
 
 class Front:
@@ -36,7 +39,7 @@ class Front:
         redraw: Callable[[Result], Result],
         on_command: Callable[[Command, Result], None] | None,
     ) -> None:
-        self.channel: Channel[tuple[Result, Image]] = Channel("view", capacity=1, policy=policy)
+        self.channel: Channel[tuple[Result, Image]] = Channel("view", capacity=1 if policy is Policy.BLOCK else 2, policy=policy)
         self.paused = hold
         self.closed = False
         self._steps = 1 if hold else 0
@@ -67,8 +70,10 @@ class Front:
 
     def pump(self, status: Status) -> bool:
         """Show what is there and do what was asked; False once the person has left."""
-        came = self._show_next()
-        command = self._view.poll(BRIEF_S if came else IDLE_S)
+        held = self.paused and not self._steps
+        if not held:
+            self._show_next()
+        command = self._view.poll(IDLE_S if held else BRIEF_S)
         if command is Command.QUIT:
             self.close()
             return False
@@ -97,13 +102,11 @@ class Front:
         self.paused = False
         self.channel.abort()
 
-    def _show_next(self) -> bool:
-        if self.paused and not self._steps:
-            return False
+    def _show_next(self) -> None:
         try:
-            result, image = self.channel.get(IDLE_S / 2)
+            result, image = self.channel.get(WAIT_S)
         except (ChannelEmpty, ChannelClosed):
-            return False
+            return
         self._steps = max(0, self._steps - 1)
         self._view.show(image)
         self._last = result
@@ -111,7 +114,6 @@ class Front:
         self._tally.shown()
         self._meters.view.mark(self._shown_ns)
         self._meters.latency.add(self._shown_ns - result.frame.captured_ns)
-        return True
 
     def _obey(self, command: Command) -> None:
         if command is Command.PAUSE:

@@ -66,10 +66,16 @@ class Lane:
 
     def stage(self, clock: Clock) -> Stage:
         """The thread that serves the sink."""
-        return Stage(self.stage_name, self._serve, leave=self.channel.abort, clock=clock)
+        return Stage(
+            self.stage_name,
+            self._serve,
+            leave=self.channel.abort,
+            clock=clock,
+            abandon=self._abandon,
+            expendable=True,
+        )
 
-    def abandon(self, waited_s: float) -> None:
-        """Give the sink up: it has not answered for `waited_s` seconds."""
+    def _abandon(self, waited_s: float) -> None:
         self._fail(SinkError(f"it did not answer for {waited_s:.0f} s and was left behind", where=self.sink.name))
 
     def _serve(self, stage: Stage) -> None:

@@ -1,0 +1,1 @@
+"""What runs a loaded graph: arrays in, arrays out, and nothing else."""

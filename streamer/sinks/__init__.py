@@ -1,0 +1,91 @@
+"""Where results are kept. `open_sinks` is the only place that looks at endings; the sinks know only their own format.
+
+Importing this imports neither cv2 nor av; opening does.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from streamer.errors import ConfigError
+from streamer.interfaces import Sink, SourceInfo
+from streamer.labels import Labels
+from streamer.sinks.options import PICTURE_ENDINGS, VIDEO_ENDINGS, SinkOptions
+from streamer.sinks.outfile import refuse_input
+from streamer.sinks.tables import JsonLines
+
+__all__ = ["SinkOptions", "open_sinks"]
+
+
+def open_sinks(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> list[Sink]:
+    """The sinks that `options` ask for, all of them open, or none: what the first ones made is removed again.
+
+    labels: names for the report; source: what is read, whose rate a video takes over.
+
+    Raises ConfigError for an ending that nothing is written to, or that does not suit the input; SinkOpenError for a
+    place that cannot be written, that holds something already, or that is an input.
+    """
+    with ExitStack() as undo:
+        sinks: list[Sink] = []
+        for sink in _opened(options, labels=labels, source=source):
+            undo.callback(sink.close)
+            sinks.append(sink)
+        undo.pop_all()
+    return sinks
+
+
+def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iterator[Sink]:
+    if options.out is not None:
+        yield _open_out(options.out, options, source)
+    if options.jsonl is not None:
+        yield _open_jsonl(options.jsonl, options, labels)
+
+
+def _open_out(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
+    if out.is_dir() or not out.suffix:
+        return _open_folder(out, options, source)
+    _refuse_ending(out, options)
+    refuse_input(out, options.inputs)
+    if options.pictures:
+        from streamer.sinks.pictures import Pictures  # noqa: PLC0415 - see above
+
+        return Pictures(out, force=options.force)
+    from streamer.sinks.recorder import Recorder  # noqa: PLC0415 - see above
+
+    return Recorder(out, fps=source.fps, force=options.force, crf=options.crf, preset=options.preset)
+
+
+def _open_folder(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
+    from streamer.sinks.folder import Folder  # noqa: PLC0415 - see above
+
+    return Folder(
+        out,
+        pictures=options.pictures,
+        inputs=options.inputs,
+        fps=source.fps,
+        force=options.force,
+        crf=options.crf,
+        preset=options.preset,
+    )
+
+
+def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
+    if path == options.out:
+        raise ConfigError("the video and the report cannot be one file", where=str(path))
+    refuse_input(path, options.inputs)
+    return JsonLines(path, labels=labels, force=options.force)
+
+
+def _refuse_ending(out: Path, options: SinkOptions) -> None:
+    """Raise ConfigError unless one file of this ending can hold what comes of the input."""
+    ending = out.suffix.lower()
+    if ending not in VIDEO_ENDINGS + PICTURE_ENDINGS:
+        allowed = f"{', '.join(VIDEO_ENDINGS)} (video), {', '.join(PICTURE_ENDINGS)} (picture), or a folder"
+        raise ConfigError(f"nothing is written to {ending}", where=str(out), hint=f"allowed: {allowed}")
+    if options.many:
+        raise ConfigError("several inputs go to a folder", where=str(out), hint=f"try {out.with_suffix('')}/")
+    if options.pictures and ending in VIDEO_ENDINGS:
+        allowed = ", ".join(PICTURE_ENDINGS)
+        raise ConfigError("pictures give pictures", where=str(out), hint=f"allowed: {allowed}, or a folder")
+    if not options.pictures and ending in PICTURE_ENDINGS:
+        raise ConfigError("a video gives a video", where=str(out), hint=f"try {out.with_suffix('.mp4')}")

@@ -1,0 +1,154 @@
+"""One file that a sink writes: claimed before anything is captured, never another's, and true to a full disk.
+
+It is the byte end of every sink that appends. It knows nothing of formats; recorder.py, mp4.py and tables.py do.
+"""
+
+import errno
+import os
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+
+from streamer.errors import SinkError, SinkOpenError
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says when nothing more fits: the disk, the quota, or the largest file allowed."""
+
+
+class OutFile:
+    """A file opened for writing without a buffer: what was written is with the system, and survives a kill.
+
+    It exists, and is ours, as soon as this does. A file that was there is refused, or with `force` kept as it was
+    until the first byte is written. One that was made here and got no byte is removed again by `close`.
+
+    The first failure is raised and freezes the file: what of that write did arrive is cut off again, because half a
+    box makes an mp4 unreadable, and everything later is discarded. It keeps exactly what was written before.
+
+    Corrections of what is written already wait for `close`: FFmpeg 7.1 turns the header of a recording into that of a
+    finished file before it writes the index that such a header promises, and 8.0 after it.
+
+    Raises SinkOpenError.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        self.path = path
+        self._frozen = False
+        self._end = 0
+        self._corrections: list[tuple[int, bytes]] = []
+        try:
+            self._created, self._file = _opened(path, force=force)
+        except OSError as error:
+            raise refusal(path, error) from error
+        self._regular = path.is_file()
+
+    def write(self, data: bytes) -> int:
+        """Write all of `data`; its length. Raises OSError, the first time."""
+        if self._frozen:
+            return len(data)
+        offset = self._file.tell() if self._regular else self._end
+        if offset + len(data) > self._end:
+            self._put(offset, data)
+        else:
+            self._corrections.append((offset, bytes(data)))
+            self._file.seek(offset + len(data))
+        return len(data)
+
+    def freeze(self) -> None:
+        """Discard everything that is written from now on."""
+        self._frozen = True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move; the new position in bytes."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position in bytes."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Finish and let go; a file that was made here and got nothing is removed. Idempotent. Raises OSError."""
+        if self._file.closed:
+            return
+        try:
+            for offset, data in () if self._frozen else self._corrections:
+                self._put(offset, data)
+        finally:
+            self._file.close()
+            if self._created and not self._end:
+                self.path.unlink(missing_ok=True)
+
+    def _put(self, offset: int, data: bytes) -> None:
+        if self._regular:
+            if not self._end and not self._created:
+                self._file.truncate(0)
+            self._file.seek(offset)
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._frozen = True
+            if self._regular and offset >= self._end:
+                self._file.truncate(offset)
+            raise
+        self._end = max(self._end, offset + len(data))
+
+
+def _opened(path: Path, *, force: bool) -> tuple[bool, FileIO]:
+    """Whether the file was made here, and the file. Devices and pipes hold nothing that could be overwritten."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        return False, path.open("wb", buffering=0)
+    if path.exists() and force:
+        return False, path.open("r+b", buffering=0)
+    return True, path.open("xb", buffering=0)
+
+
+def next_free(path: Path) -> Path:
+    """`path` if nothing is there, else the first of NAME-002, NAME-003, ... that is free."""
+    number, candidate = 1, path
+    while os.path.lexists(candidate):
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number:03d}{path.suffix}")
+    return candidate
+
+
+def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise SinkOpenError if writing `path` would destroy what is being read: an input, or a file in one."""
+    if not path.exists():
+        return
+    for source in inputs:
+        inside = source.is_dir() and path.resolve().is_relative_to(source.resolve())
+        if inside or (source.exists() and path.samefile(source)):
+            raise SinkOpenError(
+                "is an input, and inputs are never replaced", where=str(path), hint="choose another name or folder"
+            )
+
+
+def refusal(path: Path, error: OSError) -> SinkOpenError:
+    """Why `path` cannot be opened for writing, and what to try."""
+    folder = path.parent
+    if isinstance(error, FileExistsError):
+        what, hint = "exists already", "--force replaces it"
+    elif isinstance(error, FileNotFoundError):
+        what, hint = "its folder does not exist", f"make it first: mkdir -p {folder}"
+    elif isinstance(error, IsADirectoryError):
+        what, hint = "is a folder, and a file is to be written", "give a name inside it"
+    elif isinstance(error, NotADirectoryError):
+        what, hint = "lies below something that is a file, not a folder", "choose another folder"
+    elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        what, hint = "may not be written", "choose another folder, or change its permissions"
+    elif error.errno in NO_ROOM:
+        what, hint = "the disk is full", "make room, or choose another disk"
+    else:
+        what, hint = f"cannot be written: {error.strerror}", "choose another name or folder"
+    return SinkOpenError(what, where=str(path), hint=hint)
+
+
+def failure(path: Path, error: BaseException, *, saved: str) -> SinkError:
+    """Why writing `path` had to stop; `saved` says what of it is good."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return SinkError(f"the disk is full; {saved}", where=str(path), hint="make room, or choose another disk")
+    reason = getattr(error, "strerror", None) or str(error)
+    return SinkError(f"cannot be written any more: {reason}; {saved}", where=str(path))

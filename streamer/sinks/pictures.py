@@ -1,0 +1,72 @@
+"""Drawn frames as pictures: one a file, complete or not there at all.
+
+`Pictures` is the sink for one picture; folder.py names many; `save_picture` serves the snapshots of the window too.
+"""
+
+import secrets
+from pathlib import Path
+
+import cv2
+
+from streamer.errors import InternalError, SinkError
+from streamer.frame import Image, Result
+from streamer.interfaces import SinkRole
+from streamer.sinks.options import PICTURE_ENDINGS
+from streamer.sinks.outfile import OutFile, failure, next_free
+from streamer.text import printable
+
+JPEG_QUALITY = 95
+
+
+def save_picture(path: Path, image: Image) -> None:
+    """Write `image` (height, width, 3) uint8 BGR to `path`, in the format of its ending: .png, .jpg or .jpeg.
+
+    It is written beside its place and renamed, so that nobody ever sees half a picture; a file that was there is
+    replaced. Raises SinkError.
+    """
+    if path.suffix.lower() not in PICTURE_ENDINGS:
+        allowed = ", ".join(PICTURE_ENDINGS)
+        raise SinkError(f"pictures end in {allowed}", where=str(path))
+    try:
+        encoded, data = cv2.imencode(path.suffix.lower(), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    except cv2.error as error:
+        raise SinkError(f"the picture cannot be encoded: {error.err}", where=str(path)) from error
+    if not encoded:
+        raise SinkError("the picture cannot be encoded", where=str(path), hint="JPEG ends at 65535 px; .png does not")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        part.write_bytes(data.tobytes())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise failure(path, error, saved="this picture is not kept") from error
+
+
+class Pictures:
+    """A Sink that keeps `Result.image` as a picture at `path`; a second one becomes NAME-002, and so on.
+
+    Raises SinkOpenError where nothing can be written at `path`.
+    """
+
+    role: SinkRole = "record"
+    needs_image = True
+
+    def __init__(self, path: Path, *, force: bool = False) -> None:
+        OutFile(path, force=force).close()
+        self.name = f"picture {printable(str(path), limit=256)}"
+        self.written = 0
+        self._path = path
+        self._force = force
+        self._closed = False
+
+    def write(self, result: Result) -> None:
+        if self._closed:
+            raise SinkError("no more pictures are kept", where=str(self._path))
+        if result.image is None:
+            raise InternalError("pictures were given a frame that nobody has drawn")
+        replace = self._force and self.written == 0
+        save_picture(self._path if replace else next_free(self._path), result.image)
+        self.written += 1
+
+    def close(self) -> None:
+        self._closed = True

@@ -1,0 +1,173 @@
+"""Where frames are born: `open_source` turns what a person wrote into a Source.
+
+It is the only place that looks at schemes and endings. What is not on its list never reaches OpenCV, to which a string
+is a program: `concat:`, `http://` and pipelines open things that nobody meant. OpenCV is imported when it is needed.
+"""
+
+import logging
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from streamer.clock import Clock, MonotonicClock
+from streamer.errors import SourceOpenError
+from streamer.interfaces import Source
+from streamer.sources.options import DEFAULTS, SourceOptions
+from streamer.sources.probing import file_mode, kind_of, read_head
+from streamer.text import redacted
+
+if TYPE_CHECKING:
+    from streamer.sources.sequence import OpenPart
+
+__all__ = ["SourceOptions", "open_source"]
+
+logger = logging.getLogger(__name__)
+
+# ruff: noqa: PLC0415 - what opens one kind is imported only for that kind; see above
+
+_DEVICE = re.compile(r"(?:/dev/video)?(?P<number>[0-9]{1,4})|/dev/v4l/.+")
+_SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
+_PATTERN = re.compile(r"[*?\[]")
+
+_NETWORK = frozenset(
+    {
+        *("rtsp", "rtsps", "rtspu", "rtp", "srtp", "rtmp", "rtmps", "rtmpt", "http", "https", "hls", "mms", "mmsh"),
+        *("mmst", "srt", "udp", "tcp", "tls", "rist", "ftp", "sftp", "smb"),
+    }
+)
+
+_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend"})
+_USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
+_USED_BY_PICTURES = frozenset({"stride", "loop"})
+
+
+def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | None = None) -> Source:
+    """The source that `uri` names, open and ready to read.
+
+    uri: a camera (`0`, `/dev/video0`), `test:` with or without a script, a video, a picture, a folder of them, or a
+    quoted pattern (`"shots/*.jpg"`). Those of a folder come in natural order: pictures alone as one PicturesSource,
+    videos, or both together, one after another.
+    options: what does not concern this kind of source is warned of.
+
+    Raises SourceOpenError: a scheme that is not allowed, or what the source itself refuses.
+    """
+    clock = clock or MonotonicClock()
+    if device := _DEVICE.fullmatch(uri):
+        return _camera(device["number"] or uri, options, clock)
+    if uri.startswith("test:"):
+        return _synthetic(uri.removeprefix("test:"), options, clock)
+    if scheme := _SCHEME.match(uri):
+        raise _refusal(scheme["scheme"].lower(), uri)
+    if not uri:
+        raise SourceOpenError("no source is named", hint="a camera (0), a file, a folder or test:")
+    if _PATTERN.search(uri) and not _exists(uri):
+        return _pattern(uri, options, clock)
+    if stat.S_ISDIR(file_mode(uri)):
+        return _folder(uri, options, clock)
+    return _file(uri, options, clock)
+
+
+def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.camera import CameraSource
+
+    _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
+    return CameraSource(int(device) if device.isdecimal() else device, options=options, clock=clock)
+
+
+def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.synthetic import SyntheticSource
+
+    _warn_of_unused(options, frozenset(), "the test pattern; write test:size=640x480,fps=30")
+    return SyntheticSource(script, clock=clock)
+
+
+def _file(path: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.listing import medium_of
+
+    medium = medium_of(path)
+    if medium is None and stat.S_ISREG(file_mode(path)) and kind_of(read_head(path)) == "a picture":
+        medium = "picture"
+    if medium == "picture":
+        _warn_of_unused(options, _USED_BY_PICTURES, "a picture")
+        return _pictures([path], path, options, clock)
+    _warn_of_unused(options, _USED_BY_FILES, "a file")
+    return _video(path, options, clock)
+
+
+def _folder(path: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.listing import media_in
+
+    found = media_in(path)
+    if not found:
+        raise SourceOpenError("is a directory without pictures or videos", where=path)
+    return _many(found, path, options, clock)
+
+
+def _pattern(pattern: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.listing import media_matching
+
+    found = media_matching(pattern)
+    if not found:
+        raise SourceOpenError("no picture and no video is named like this", where=pattern)
+    return _many(found, pattern, options, clock)
+
+
+def _many(paths: Sequence[str], name: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.listing import medium_of
+    from streamer.sources.sequence import SequenceSource
+
+    once = replace(options, loop=False)
+    parts: list[OpenPart] = []
+    for medium, group in groupby(paths, key=medium_of):
+        members = list(group)
+        if medium == "picture" and len(members) == len(paths):
+            _warn_of_unused(options, _USED_BY_PICTURES, "pictures")
+            return _pictures(members, name, options, clock)
+        if medium == "picture":
+            parts.append(partial(_pictures, members, members[0], once, clock))
+        else:
+            parts.extend(partial(_video, path, once, clock) for path in members)
+    _warn_of_unused(options, _USED_BY_FILES, "files")
+    return SequenceSource(parts, name=name, loop=options.loop)
+
+
+def _pictures(paths: Sequence[str], name: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.images import PicturesSource
+
+    return PicturesSource(paths, name=name, options=options, clock=clock)
+
+
+def _video(path: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.file import FileSource
+
+    return FileSource(path, options=options, clock=clock)
+
+
+def _refusal(scheme: str, uri: str) -> SourceOpenError:
+    """The error for a scheme that is not on the list; what may hold a password is not shown."""
+    shown = redacted(uri)
+    host_and_more = shown.partition("://")[2].removeprefix("***@")
+    where = shown if host_and_more and "@" not in host_and_more else f"{scheme}:..."
+    if scheme in _NETWORK:
+        return SourceOpenError("network streams are not in this version", where=where)
+    hint = f"for a file of this name, write ./{scheme}:..."
+    return SourceOpenError("this kind of source is not allowed", where=where, hint=hint)
+
+
+def _exists(path: str) -> bool:
+    try:
+        file_mode(path)
+    except SourceOpenError:
+        return False
+    return True
+
+
+def _warn_of_unused(options: SourceOptions, used: frozenset[str], kind: str) -> None:
+    names = [field.name for field in fields(options) if field.name not in used]
+    unused = [name.removesuffix("_s") for name in names if getattr(options, name) != getattr(DEFAULTS, name)]
+    if unused:
+        logger.warning("%s: no effect on %s", ", ".join(unused), kind)

@@ -1,0 +1,51 @@
+"""Why a camera cannot be opened, as far as the system can tell: OpenCV only says that it is not."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+from streamer.errors import SourceOpenError
+
+_DEVICES = Path("/dev")
+
+_BUSY = "another program may be using it"
+
+
+def why_not_opened(device: int | str) -> SourceOpenError:
+    """The error for a camera that does not open: no such device, no permission, busy, or no camera that gives video."""
+    if not sys.platform.startswith("linux"):
+        return SourceOpenError("this camera cannot be opened", where=f"camera {device}", hint=f"is it there? {_BUSY}")
+    path = _DEVICES / f"video{device}" if isinstance(device, int) else Path(device)
+    if not path.exists():
+        return SourceOpenError("no such camera", where=str(path), hint=_cameras_here())
+    problem = _try_open(path)
+    if problem in {errno.EACCES, errno.EPERM}:
+        hint = "its group, mostly `video`, may use it: usermod -aG video $USER, and log in again"
+        return SourceOpenError("permission denied", where=str(path), hint=hint)
+    if problem == errno.EBUSY:
+        return SourceOpenError("busy", where=str(path), hint=_BUSY)
+    if problem is not None:
+        return SourceOpenError(os.strerror(problem), where=str(path))
+    hint = f"{_BUSY}, or it gives no video: many cameras have a second device for metadata; {_cameras_here()}"
+    return SourceOpenError("this camera cannot be opened", where=str(path), hint=hint)
+
+
+def why_no_frame(name: str) -> SourceOpenError:
+    """The error for a camera that opens, and then gives nothing."""
+    hint = f"{_BUSY}; or try another --width, --height and --fourcc, or another USB port"
+    return SourceOpenError("the camera opens but gives no frame", where=name, hint=hint)
+
+
+def _try_open(path: Path) -> int | None:
+    """The errno of opening the device for a moment; None if it opens."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def _cameras_here() -> str:
+    found = sorted(_DEVICES.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
+    return f"here are {', '.join(map(str, found))}" if found else "no camera is plugged in: there is no /dev/video*"

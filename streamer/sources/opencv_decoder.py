@@ -1,0 +1,49 @@
+"""A file decoded by OpenCV, the usual way."""
+
+import math
+
+import cv2
+
+from streamer.errors import SourceLost
+from streamer.frame import Image
+from streamer.sources.bgr import to_bgr
+from streamer.sources.decoding import believable_count, believable_fps, local_name
+
+
+class OpenCvDecoder:
+    """`cv2.VideoCapture` through its FFmpeg.
+
+    It never says why a file cannot be read: a file that is missing, damaged or of a codec that it lacks (AV1) just
+    gives no first frame. Rotation is applied. A picture of another size in mid-stream is silently rescaled to the size
+    of the first one.
+    """
+
+    name = "OpenCV"
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._capture = cv2.VideoCapture(local_name(path), cv2.CAP_FFMPEG)
+        self.fps = believable_fps(self._capture.get(cv2.CAP_PROP_FPS))
+        self.frame_count = believable_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), fps=self.fps)
+
+    def grab(self) -> float | None:
+        try:
+            if not self._capture.grab():
+                return None
+            position_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        except cv2.error as error:
+            raise SourceLost("OpenCV failed to read on", where=self._path, hint=error.err) from error
+        return position_ms / 1000 if math.isfinite(position_ms) else math.nan
+
+    def retrieve(self) -> Image | None:
+        try:
+            usable, image = self._capture.retrieve()
+        except cv2.error as error:
+            raise SourceLost("OpenCV failed to decode a frame", where=self._path, hint=error.err) from error
+        return to_bgr(image) if usable else None
+
+    def seek(self, position_s: float) -> None:
+        self._capture.set(cv2.CAP_PROP_POS_MSEC, position_s * 1000)
+
+    def close(self) -> None:
+        self._capture.release()

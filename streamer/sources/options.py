@@ -1,0 +1,65 @@
+"""What may be asked of a source. Plain data: it opens nothing, and needs neither OpenCV nor PyAV."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from streamer.errors import ConfigError
+
+CameraBackend = Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """How to read a source; each field is the flag of the same name, and None leaves the choice to the source.
+
+    width, height: pixels asked of a camera. fps: frames a second asked of a camera.
+    fourcc: four characters, the pixel format asked of a camera: `MJPG`, `YUYV`.
+    camera_backend: which of OpenCV's ways to a camera is taken.
+    start_s, end_s: the part of a file that is read, seconds since its first frame; `end_s` itself is left out.
+    duration_s: the longest part that is read, seconds from `start_s`.
+    stride: every how manyth frame is read.
+    loop: begin again at the end, for ever.
+    realtime: read a file at its own speed, as if it were live.
+
+    Raises ConfigError for a value out of range.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    fourcc: str | None = None
+    camera_backend: CameraBackend | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    duration_s: float | None = None
+    stride: int = 1
+    loop: bool = False
+    realtime: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height", "fps", "duration_s", "stride"):
+            self._check(name, above_zero=True)
+        for name in ("start_s", "end_s"):
+            self._check(name, above_zero=False)
+        if self.fourcc is not None and (len(self.fourcc) != 4 or not self.fourcc.isascii()):
+            raise ConfigError(f"fourcc is four characters such as MJPG, not {self.fourcc!r}")
+        if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
+            raise ConfigError(f"end ({self.end_s:g} s) must come after start ({self.start_s or 0.0:g} s)")
+
+    @property
+    def stop_s(self) -> float:
+        """Where reading stops by `end_s` and `duration_s` together: seconds since the file's first frame."""
+        by_end = math.inf if self.end_s is None else self.end_s
+        by_duration = math.inf if self.duration_s is None else (self.start_s or 0.0) + self.duration_s
+        return min(by_end, by_duration)
+
+    def _check(self, name: str, *, above_zero: bool) -> None:
+        value = getattr(self, name)
+        if value is None or (math.isfinite(value) and (value > 0 if above_zero else value >= 0)):
+            return
+        raise ConfigError(f"{name} must be {'more than 0' if above_zero else '0 or more'}, not {value}")
+
+
+DEFAULTS = SourceOptions()
+"""Nothing asked for."""

@@ -1,0 +1,168 @@
+"""Outputs are opened before anything is captured: all of them or none, and nothing that exists is lost (FAULTS 40)."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from streamer.errors import ConfigError, SinkOpenError, StreamerError
+from streamer.interfaces import SourceInfo
+from streamer.labels import Labels
+from streamer.sinks import SinkOptions, open_sinks
+from streamer.sinks.folder import Folder
+from streamer.sinks.pictures import Pictures
+from streamer.sinks.recorder import Recorder
+from streamer.sinks.tables import JsonLines
+
+INFO = SourceInfo("clip.avi", fps=10.0)
+
+
+def refused(options: SinkOptions) -> StreamerError:
+    with pytest.raises(StreamerError) as raised:
+        open_sinks(options, labels=Labels(), source=INFO)
+    return raised.value
+
+
+def kinds(options: SinkOptions) -> list[type]:
+    sinks = open_sinks(options, labels=Labels(), source=INFO)
+    for sink in sinks:
+        sink.close()
+    return [type(sink) for sink in sinks]
+
+
+def test_the_ending_says_what_is_written(tmp_path: Path) -> None:
+    (tmp_path / "dotted.d").mkdir()
+    assert kinds(SinkOptions()) == []
+    assert kinds(SinkOptions(out=tmp_path / "a.mp4", jsonl=tmp_path / "a.jsonl")) == [Recorder, JsonLines]
+    assert kinds(SinkOptions(out=tmp_path / "A.MP4")) == [Recorder]
+    assert kinds(SinkOptions(out=tmp_path / "a.png", pictures=True)) == [Pictures]
+    assert kinds(SinkOptions(out=tmp_path / "new")) == [Folder]
+    assert kinds(SinkOptions(out=tmp_path / "dotted.d", pictures=True, many=True)) == [Folder]
+    assert [path.name for path in tmp_path.iterdir()] == ["dotted.d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "many", "text"),
+    [
+        ("a.avi", False, False, "allowed: .mp4 (video), .png, .jpg, .jpeg (picture), or a folder"),
+        ("a.mp4", True, False, "pictures give pictures"),
+        ("a.png", False, False, "a video gives a video"),
+        ("a.mp4", False, True, "several inputs go to a folder"),
+        ("a.png", True, True, "several inputs go to a folder"),
+    ],
+)
+def test_an_ending_that_does_not_suit_is_a_mistake_of_usage(
+    tmp_path: Path, name: str, *, pictures: bool, many: bool, text: str
+) -> None:
+    error = refused(SinkOptions(out=tmp_path / name, pictures=pictures, many=many))
+    assert isinstance(error, ConfigError)
+    assert error.exit_code == 2
+    assert text in str(error)
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "missing" / "out"
+
+
+def _below_a_file(folder: Path) -> Path:
+    (folder / "file").touch()
+    return folder / "file" / "out"
+
+
+def _read_only(_folder: Path) -> Path:
+    """A place where not even root can make a file."""
+    if not Path("/sys/kernel").is_dir():
+        pytest.skip("needs sysfs")
+    return Path("/sys/out")
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".png", ".jsonl", ""])
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (_missing, "its folder does not exist (make it first: mkdir -p"),
+        (_below_a_file, "lies below something that is a file"),
+        (_read_only, "may not be written (choose another folder, or change its permissions)"),
+    ],
+)
+def test_a_place_that_cannot_be_written_says_why(
+    tmp_path: Path, ending: str, place: Callable[[Path], Path], text: str
+) -> None:
+    path = place(tmp_path)
+    path = path.with_name(path.name + ending)
+    before = sorted(tmp_path.iterdir())
+    if ending == ".jsonl":
+        error = refused(SinkOptions(jsonl=path))
+    else:
+        error = refused(SinkOptions(out=path, pictures=ending == ".png"))
+    assert isinstance(error, SinkOpenError)
+    assert error.exit_code == 5
+    assert f"{path}: {text}" in str(error)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.png", "out.jsonl"])
+def test_what_exists_is_replaced_only_by_force(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("mine")
+    options = SinkOptions(jsonl=path) if name.endswith("jsonl") else SinkOptions(out=path, pictures=name == "out.png")
+    error = refused(options)
+    assert isinstance(error, SinkOpenError)
+    assert "exists already (--force replaces it)" in str(error)
+    assert len(kinds(replace(options, force=True))) == 1
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out"])
+def test_a_file_is_no_folder_and_a_folder_no_file(tmp_path: Path, name: str) -> None:
+    if name == "out":
+        (tmp_path / name).touch()
+        error = refused(SinkOptions(out=tmp_path / name, force=True))
+        assert "is a file, and a folder is wanted" in str(error)
+    else:
+        (tmp_path / name).mkdir()
+        error = refused(SinkOptions(jsonl=tmp_path / name, force=True))
+        assert "is a folder, and a file is to be written" in str(error)
+    assert isinstance(error, SinkOpenError)
+
+
+@pytest.mark.parametrize("how", ["same", "symbolic link", "hard link"])
+def test_the_input_is_never_the_output_even_with_force(tmp_path: Path, how: str) -> None:
+    given = tmp_path / "clip.mp4"
+    given.write_text("film")
+    out = given if how == "same" else tmp_path / "other.mp4"
+    if how == "symbolic link":
+        out.symlink_to(given)
+    elif how == "hard link":
+        out.hardlink_to(given)
+    for options in (
+        SinkOptions(out=out, inputs=(given,), force=True),
+        SinkOptions(jsonl=out, inputs=(given,), force=True),
+        SinkOptions(out=tmp_path, inputs=(given,), force=True),
+    ):
+        error = refused(options)
+        assert isinstance(error, SinkOpenError)
+        assert "is an input" in str(error)
+    assert given.read_text() == "film"
+
+
+def test_the_video_and_the_report_cannot_be_one_file(tmp_path: Path) -> None:
+    error = refused(SinkOptions(out=tmp_path / "a.mp4", jsonl=tmp_path / "a.mp4", force=True))
+    assert isinstance(error, ConfigError)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("out", ["a.mp4", "a.png", "folder"])
+def test_when_one_fails_what_the_others_made_is_gone(tmp_path: Path, out: str) -> None:
+    options = SinkOptions(out=tmp_path / out, jsonl=tmp_path / "missing" / "a.jsonl", pictures=out == "a.png")
+    assert isinstance(refused(options), SinkOpenError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_the_sinks_imports_neither_opencv_nor_pyav() -> None:
+    code = "import sys, streamer.sinks; print(sorted({'cv2', 'av', 'tensorflow'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

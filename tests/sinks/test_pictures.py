@@ -1,0 +1,178 @@
+"""Pictures are kept whole, under the name of their input."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from streamer.errors import InternalError, SinkError, SinkOpenError
+from streamer.frame import Detections, Frame, Result
+from streamer.sinks.folder import Folder
+from streamer.sinks.pictures import Pictures, save_picture
+from tests.sinks.scenes import decoded, grey, picture, result, results
+
+
+def read(path: Path) -> np.ndarray:
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return image
+
+
+class TestSavePicture:
+    def test_a_png_comes_back_exactly(self, tmp_path: Path) -> None:
+        save_picture(tmp_path / "a.png", picture("noisy", 0))
+        assert np.array_equal(read(tmp_path / "a.png"), picture("noisy", 0))
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.jpeg", "A.JPG"])
+    def test_a_jpeg_comes_back_nearly(self, tmp_path: Path, name: str) -> None:
+        save_picture(tmp_path / name, picture("quiet", 5))
+        difference = cv2.absdiff(read(tmp_path / name), picture("quiet", 5))
+        assert float(np.mean(difference)) < 1.0
+
+    @pytest.mark.parametrize("name", ["ünï çødé.png", "写真 1.jpg", "x" * 250 + ".png"])
+    def test_any_name_that_the_system_takes_will_do(self, tmp_path: Path, name: str) -> None:
+        save_picture(tmp_path / name, grey(1))
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+    def test_an_unknown_ending_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(SinkError, match=r"\.png, \.jpg"):
+            save_picture(tmp_path / "a.bmp", grey(1))
+
+    def test_what_jpeg_cannot_hold_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(SinkError, match="cannot be encoded"):
+            save_picture(tmp_path / "a.jpg", grey(1, size_px=(70_000, 1)))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_missing_folder_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(SinkError, match="not kept"):
+            save_picture(tmp_path / "missing" / "a.png", grey(1))
+
+    def test_half_a_picture_is_never_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "a.png").write_text("old")
+
+        def broken(_path: Path, _target: Path) -> Path:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "replace", broken)
+        with pytest.raises(SinkError, match="disk is full"):
+            save_picture(tmp_path / "a.png", grey(1))
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.png": "old"}
+
+
+class TestPictures:
+    def test_one_result_becomes_one_picture_and_the_next_gets_a_number(self, tmp_path: Path) -> None:
+        sink = Pictures(tmp_path / "a.png")
+        assert list(tmp_path.iterdir()) == []
+        sink.write(result(grey(1)))
+        sink.write(result(grey(2)))
+        sink.close()
+        assert sink.written == 2
+        assert [int(read(tmp_path / name)[0, 0, 0]) for name in ("a.png", "a-002.png")] == [1, 2]
+
+    def test_with_force_the_old_picture_is_replaced(self, tmp_path: Path) -> None:
+        save_picture(tmp_path / "a.png", grey(1))
+        sink = Pictures(tmp_path / "a.png", force=True)
+        sink.write(result(grey(9)))
+        sink.close()
+        assert int(read(tmp_path / "a.png")[0, 0, 0]) == 9
+
+    def test_a_frame_that_nobody_has_drawn_is_a_bug(self, tmp_path: Path) -> None:
+        sink = Pictures(tmp_path / "a.png")
+        with pytest.raises(InternalError):
+            sink.write(Result(Frame(grey(0), 0, 0), Detections.empty()))
+
+
+class TestFolder:
+    def test_pictures_keep_their_names_and_their_place_below_the_input_folder(self, tmp_path: Path) -> None:
+        given, out = tmp_path / "in", tmp_path / "out"
+        names = ["a.png", "b.JPG", "sub/a.png", "sub/deep/ü.jpeg", "c.webp"]
+        given.mkdir()
+        sink = Folder(out, pictures=True, inputs=[given])
+        for index, name in enumerate(names):
+            sink.write(result(grey(index), index, source=str(given / name), epoch=index))
+        sink.close()
+        found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+        assert found == {"a.png", "b.JPG", "sub/a.png", "sub/deep/ü.jpeg", "c.png"}
+        assert sink.written == 5
+
+    def test_two_inputs_of_one_name_never_replace_each_other(self, tmp_path: Path) -> None:
+        sink = Folder(tmp_path / "out", pictures=True, force=True)
+        for index, source in enumerate(("one/a.png", "two/a.png", "/three/a.webp")):
+            sink.write(result(grey(index), index, source=source))
+        sink.close()
+        names = ["a-002.png", "a-003.png", "a.png"]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+        assert [int(read(tmp_path / "out" / name)[0, 0, 0]) for name in names] == [1, 2, 0]
+
+    @pytest.mark.parametrize(
+        "source", ["../../a.png", "/etc/../a.png", "http://u:secret@host/../a.png", "", "..", ".", "/"]
+    )
+    def test_no_name_leads_out_of_the_folder(self, tmp_path: Path, source: str) -> None:
+        sink = Folder(tmp_path / "out", pictures=True, inputs=[tmp_path])
+        sink.write(result(grey(0), source=source))
+        sink.close()
+        (found,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        assert found.is_relative_to(tmp_path / "out")
+        assert "secret" not in found.name
+
+    def test_videos_become_one_mp4_each(self, tmp_path: Path) -> None:
+        sink = Folder(tmp_path / "out", fps=10)
+        for count, name in ((5, "a.avi"), (7, "b.mkv"), (3, "c/a.mp4")):
+            for one in results(count, source=name):
+                sink.write(one)
+        sink.close()
+        assert sink.written == 15
+        counts = {path.name: len(decoded(path)) for path in (tmp_path / "out").iterdir()}
+        assert counts == {"a.mp4": 5, "b.mp4": 7, "a-002.mp4": 3}
+
+    def test_it_can_be_switched_off_and_on(self, tmp_path: Path) -> None:
+        for pictures in (True, False):
+            sink = Folder(tmp_path / f"out{pictures}", pictures=pictures)
+            for index in range(4):
+                sink.write(result(grey(index), index, pts_s=index / 10))
+                if index in (0, 2):
+                    sink.toggle()
+                    assert sink.recording is (index == 2)
+            sink.close()
+            assert sink.written == 2
+            assert not sink.recording
+
+    def test_a_file_that_was_there_is_refused_before_anything_is_read(self, tmp_path: Path) -> None:
+        given = tmp_path / "clip.avi"
+        given.touch()
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "clip.mp4").write_text("mine")
+        with pytest.raises(SinkOpenError, match=r"clip\.mp4: exists already .*--force"):
+            Folder(tmp_path / "out", inputs=[given])
+        sink = Folder(tmp_path / "out", inputs=[given], force=True)
+        sink.write(result(grey(1), source=str(given)))
+        sink.close()
+        assert len(decoded(tmp_path / "out" / "clip.mp4")) == 1
+
+    def test_a_file_that_was_there_is_never_replaced_by_one_found_later(self, tmp_path: Path) -> None:
+        (tmp_path / "a.png").write_text("mine")
+        sink = Folder(tmp_path, pictures=True)
+        with pytest.raises(SinkError, match="exists already"):
+            sink.write(result(grey(1), source="elsewhere/a.png"))
+        sink.close()
+        assert (tmp_path / "a.png").read_text() == "mine"
+
+    def test_an_input_is_never_replaced_even_with_force(self, tmp_path: Path) -> None:
+        save_picture(tmp_path / "a.png", grey(1))
+        with pytest.raises(SinkOpenError, match="is the folder that is being read"):
+            Folder(tmp_path, pictures=True, inputs=[tmp_path], force=True)
+        with pytest.raises(SinkOpenError, match="is an input"):
+            Folder(tmp_path, pictures=True, inputs=[tmp_path / "a.png"], force=True)
+        inner = tmp_path / "inner"
+        inner.mkdir()
+        save_picture(inner / "a.png", grey(2))
+        sink = Folder(inner, pictures=True, inputs=[tmp_path], force=True)
+        with pytest.raises(SinkError, match="is an input"):
+            sink.write(result(grey(9), source=str(tmp_path / "a.png")))
+        sink.close()
+        assert int(read(inner / "a.png")[0, 0, 0]) == 2
+
+    def test_a_folder_that_got_nothing_is_not_left_behind(self, tmp_path: Path) -> None:
+        Folder(tmp_path / "out").close()
+        assert list(tmp_path.iterdir()) == []

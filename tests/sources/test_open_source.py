@@ -1,0 +1,170 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from streamer.errors import ConfigError, SourceOpenError
+from streamer.sources import SourceOptions, open_source
+from streamer.sources.camera import CameraSource
+from streamer.sources.file import FileSource
+from streamer.sources.images import PicturesSource
+from streamer.sources.sequence import SequenceSource
+from streamer.sources.synthetic import SyntheticSource
+from tests.clips import write_clip, write_picture
+from tests.sources.stubs import StubCapture, pictures
+
+
+def _refusal(uri: str) -> SourceOpenError:
+    with pytest.raises(SourceOpenError) as caught:
+        open_source(uri)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+def test_what_is_named_becomes_its_kind_of_source(tmp_path: Path) -> None:
+    clip, picture = write_clip(tmp_path / "clip.mp4"), write_picture(tmp_path / "picture.jpg")
+    unnamed = write_picture(tmp_path / "other.jpg").rename(tmp_path / "no ending")
+    (tmp_path / "pictures").mkdir()
+    write_picture(tmp_path / "pictures" / "1.png")
+    kinds = {
+        "test:": SyntheticSource,
+        "test:frames=3": SyntheticSource,
+        str(clip): FileSource,
+        str(picture): PicturesSource,
+        str(unnamed): PicturesSource,
+        str(tmp_path / "pictures"): PicturesSource,
+        str(tmp_path / "*.mp4"): SequenceSource,
+        str(tmp_path / "**" / "*.png"): PicturesSource,
+    }
+    for uri, kind in kinds.items():
+        source = open_source(uri)
+        assert type(source) is kind, uri
+        source.close()
+
+
+@pytest.mark.parametrize(
+    ("uri", "device"), [("0", 0), ("12", 12), ("/dev/video3", 3), ("/dev/v4l/by-id/a", "/dev/v4l/by-id/a")]
+)
+def test_numbers_and_device_files_are_cameras(monkeypatch: pytest.MonkeyPatch, uri: str, device: int | str) -> None:
+    stub = StubCapture(pictures(1))
+    monkeypatch.setattr(cv2, "VideoCapture", stub)
+    source = open_source(uri)
+    source.close()
+    assert isinstance(source, CameraSource)
+    assert stub.opened_as[0] == device
+
+
+NETWORK = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp", "ftp"]
+OTHERS = [
+    "file:/etc/passwd",
+    "concat:a.ts|b.ts",
+    "data:video/mp4;base64,AAAA",
+    "pipe:0",
+    "gst:videotestsrc",
+    "gopher://h/",
+]
+OTHERS += ["subfile:a", "crypto:a", "screen:1", "cam:Logitech", "async:cache:http://127.0.0.1:9/", "lavfi:testsrc"]
+
+
+@pytest.fixture
+def cv2_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def touched(*arguments: object) -> None:
+        raise AssertionError(f"OpenCV was given {arguments}")
+
+    monkeypatch.setattr(cv2, "VideoCapture", touched)
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+@pytest.mark.parametrize("scheme", NETWORK)
+def test_a_network_stream_is_not_in_this_version_and_its_password_not_shown(scheme: str) -> None:
+    error = _refusal(f"{scheme}://anna:s3cret@10.0.0.7/live?token=s3cret")
+    assert error.what == "network streams are not in this version"
+    assert "10.0.0.7" in str(error)
+    assert "s3cret" not in str(error)
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+@pytest.mark.parametrize("uri", ["rtsp:anna:s3cret@h", "rtsp://anna:s3/cret@h/", "http:///s3@cret", "foo:s3cret@h"])
+def test_an_address_that_cannot_be_taken_apart_is_not_shown(uri: str) -> None:
+    assert "cret" not in str(_refusal(uri))
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+@pytest.mark.parametrize("uri", OTHERS)
+def test_a_scheme_that_is_not_on_the_list_never_reaches_opencv(uri: str) -> None:
+    assert _refusal(uri).what == "this kind of source is not allowed"
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+def test_a_file_whose_name_looks_like_a_scheme_is_not_opened_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "concat:a.mp4").write_bytes(bytes(99))
+    assert "write ./concat:" in str(_refusal("concat:a.mp4"))
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("", "no source is named"),
+        ("-", "-: no such file"),
+        ("nowhere.mp4", "nowhere.mp4: no such file"),
+        ("C:\\nowhere.mp4", "no such file"),
+        ("*.nothing", "no picture and no video is named like this"),
+        ("a\0b", "no path holds a NUL"),
+        ("test:colour=red", "allowed: size="),
+    ],
+)
+def test_what_is_not_there_is_named(uri: str, text: str) -> None:
+    assert text in str(_refusal(uri))
+
+
+def test_a_folder_with_nothing_to_see_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing to see")
+    error = _refusal(str(tmp_path))
+    assert error.what == "is a directory without pictures or videos"
+    assert str(tmp_path) in str(error)
+
+
+def test_pictures_of_a_folder_come_as_people_count_and_keep_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["shots/b/1.png", "shots/img10.png", "shots/img9.PNG", "shots/Img1.png"]
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        write_picture(Path(name.lower())).rename(name)
+    in_order = ["shots/b/1.png", "shots/Img1.png", "shots/img9.PNG", "shots/img10.png"]
+    assert [frame.source for frame in open_source("shots").frames()] == in_order
+    assert [frame.source for frame in open_source("shots/*.png").frames()] == [in_order[1], in_order[3]]
+
+
+def test_a_name_with_the_signs_of_a_pattern_is_a_name_if_it_exists(tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "a.png").rename(tmp_path / "a[1].png")
+    assert [frame.source for frame in open_source(str(picture)).frames()] == [str(picture)]
+
+
+def test_options_without_effect_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    open_source("test:", SourceOptions(width=1280, start_s=3.0)).close()
+    assert "width, start: no effect on the test pattern" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"width": 0}, {"fps": -1.0}, {"fps": float("nan")}, {"stride": 0}, {"start_s": -1.0}, {"duration_s": 0.0}),
+        *({"start_s": 5.0, "end_s": 5.0}, {"end_s": 0.0}, {"fourcc": "MJPEG"}),
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        SourceOptions(**options)  # type: ignore[arg-type]
+
+
+def test_opencv_is_not_imported_until_a_source_is_opened() -> None:
+    code = "import sys, streamer.sources; assert not {'cv2', 'av', 'tensorflow'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
