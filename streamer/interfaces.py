@@ -12,6 +12,9 @@ from typing import Literal, Protocol
 from streamer.frame import Detections, Event, Frame, Image, Result, Status
 from streamer.labels import Labels
 
+SourceKind = Literal["camera", "pattern", "pictures", "sequence", "video"]
+"""`pictures`: one or more, each on its own. `sequence`: several files, one after another."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
@@ -32,6 +35,12 @@ class SourceInfo:
     frame_count: int | None = None
     duration_s: float | None = None
     decoder: str = ""
+    kind: SourceKind = "video"
+
+    @property
+    def several(self) -> bool:
+        """Whether it is made of several files, each with a name of its own."""
+        return self.kind == "sequence" or (self.kind == "pictures" and self.frame_count != 1)
 
 
 class Source(Protocol):

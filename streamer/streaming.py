@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 from os import PathLike
-from pathlib import Path
 
 from streamer.frame import Result
 from streamer.models import load_detector
@@ -37,7 +36,7 @@ def stream(
     options = model_options or ModelOptions(conf=conf, classes=tuple(classes))
     opened = open_source(str(source), source_options or SourceOptions())
     try:
-        detector = load_detector(Path(model), options, input_size_px=opened.info.size_px)
+        detector = load_detector(model, options, input_size_px=opened.info.size_px)
     except BaseException:
         opened.close()
         raise

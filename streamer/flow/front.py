@@ -39,7 +39,9 @@ class Front:
         redraw: Callable[[Result], Result],
         on_command: Callable[[Command, Result], None] | None,
     ) -> None:
-        self.channel: Channel[tuple[Result, Image]] = Channel("view", capacity=1 if policy is Policy.BLOCK else 2, policy=policy)
+        self.channel: Channel[tuple[Result, Image]] = Channel(
+            "view", capacity=1 if policy is Policy.BLOCK else 2, policy=policy
+        )
         self.paused = hold
         self.closed = False
         self._steps = 1 if hold else 0

@@ -49,10 +49,9 @@ class Folder:
         self._pictures, self._force = pictures, force
         self._fps, self._crf, self._preset = fps, crf, preset
         self._written_before = 0
-        self._mine: set[Path] = set()
+        self._mine: dict[Path, None] = {}
         self._source: str | None = None
         self._recorder: Recorder | None = None
-        self._active = True
         self._closed = False
         self._refuse_inputs_own_folder()
         for path in self._inputs:
@@ -66,13 +65,9 @@ class Folder:
         return self._written_before + (0 if self._recorder is None else self._recorder.written)
 
     @property
-    def recording(self) -> bool:
-        """Whether the next frame will be kept."""
-        return self._active and not self._closed
-
-    def toggle(self) -> None:
-        """Stop keeping frames, or go on, from any thread."""
-        self._active = not self._active
+    def recorded_files(self) -> tuple[Path, ...]:
+        """The files that hold frames, in the order in which they were begun."""
+        return tuple(path for path in self._mine if path.exists())
 
     def write(self, result: Result) -> None:
         if self._closed:
@@ -95,15 +90,12 @@ class Folder:
     def _write_picture(self, result: Result) -> None:
         if result.image is None:
             raise InternalError("a folder was given a frame that nobody has drawn")
-        if self._active:
-            save_picture(self._target(result.frame.source), result.image)
-            self._written_before += 1
+        save_picture(self._target(result.frame.source), result.image)
+        self._written_before += 1
 
     def _write_video(self, result: Result) -> None:
-        if result.frame.source != self._source or not self._active:
+        if result.frame.source != self._source:
             self._finish()
-        if not self._active:
-            return
         if self._recorder is None:
             self._source = result.frame.source
             self._recorder = Recorder(
@@ -128,7 +120,7 @@ class Folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refusal(path, error) from error
-        self._mine.add(path)
+        self._mine[path] = None
         return path
 
     def _refuse(self, path: Path) -> None:

@@ -23,7 +23,7 @@ from streamer.text import redacted
 if TYPE_CHECKING:
     from streamer.sources.sequence import OpenPart
 
-__all__ = ["SourceOptions", "open_source"]
+__all__ = ["SourceOptions", "is_camera", "open_source"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,11 @@ _NETWORK = frozenset(
 _USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend"})
 _USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
 _USED_BY_PICTURES = frozenset({"stride", "loop"})
+
+
+def is_camera(uri: str) -> bool:
+    """Whether `uri` names a camera: what is better opened when everything else is ready."""
+    return _DEVICE.fullmatch(uri) is not None
 
 
 def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | None = None) -> Source:

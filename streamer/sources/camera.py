@@ -111,7 +111,7 @@ class CameraSource:
 
     @property
     def info(self) -> SourceInfo:
-        return SourceInfo(name=self._name, size_px=self._size_px, fps=self._fps, decoder="OpenCV")
+        return SourceInfo(name=self._name, size_px=self._size_px, fps=self._fps, decoder="OpenCV", kind="camera")
 
     def frames(self) -> Iterator[Frame]:
         try:

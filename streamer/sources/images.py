@@ -59,7 +59,7 @@ class PicturesSource:
     @property
     def info(self) -> SourceInfo:
         count = None if self._loop else len(self._paths)
-        return SourceInfo(name=self._name, size_px=self._size_px, frame_count=count, decoder="OpenCV")
+        return SourceInfo(name=self._name, size_px=self._size_px, frame_count=count, decoder="OpenCV", kind="pictures")
 
     def frames(self) -> Iterator[Frame]:
         try:

@@ -53,7 +53,7 @@ class SequenceSource:
     def info(self) -> SourceInfo:
         """That of the part being read; how much will come is not known without opening all."""
         part = SourceInfo(name=self._name) if self._current is None else self._current.info
-        return replace(part, name=self._name, frame_count=None, duration_s=None)
+        return replace(part, name=self._name, frame_count=None, duration_s=None, kind="sequence")
 
     def frames(self) -> Iterator[Frame]:
         try:

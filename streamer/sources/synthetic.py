@@ -71,6 +71,7 @@ class SyntheticSource:
             frame_count=frames,
             duration_s=None if frames is None else frames / fps,
             decoder="test pattern",
+            kind="pattern",
         )
 
     def frames(self) -> Iterator[Frame]:

@@ -126,18 +126,6 @@ class TestFolder:
         counts = {path.name: len(decoded(path)) for path in (tmp_path / "out").iterdir()}
         assert counts == {"a.mp4": 5, "b.mp4": 7, "a-002.mp4": 3}
 
-    def test_it_can_be_switched_off_and_on(self, tmp_path: Path) -> None:
-        for pictures in (True, False):
-            sink = Folder(tmp_path / f"out{pictures}", pictures=pictures)
-            for index in range(4):
-                sink.write(result(grey(index), index, pts_s=index / 10))
-                if index in (0, 2):
-                    sink.toggle()
-                    assert sink.recording is (index == 2)
-            sink.close()
-            assert sink.written == 2
-            assert not sink.recording
-
     def test_a_file_that_was_there_is_refused_before_anything_is_read(self, tmp_path: Path) -> None:
         given = tmp_path / "clip.avi"
         given.touch()

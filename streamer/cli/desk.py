@@ -1,0 +1,92 @@
+"""What the keys of the window do that is not the pipeline's: what is drawn, snapshots, and the recording.
+
+`draw` runs on the render thread, `obey` on the main thread; all that they share is one frozen style and one set of
+labels, which are replaced and never changed.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from streamer.errors import SinkError
+from streamer.frame import Detections, Image, Result
+from streamer.interfaces import Command
+from streamer.labels import Labels
+from streamer.overlay import Style, draw
+from streamer.sinks.outfile import next_free
+from streamer.text import safe_file_name
+
+logger = logging.getLogger(__name__)
+
+
+class Switch(Protocol):
+    """A recording that can be switched on and off."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether the next frame will be kept."""
+
+    def toggle(self) -> None:
+        """Switch it."""
+
+
+class Desk:
+    """Draws results as the person wants them, and does what the person asks for.
+
+    recorder: what the key r switches; None where nothing can be recorded.
+    """
+
+    def __init__(self, labels: Labels, *, style: Style, snapshot_dir: Path, recorder: Switch | None = None) -> None:
+        self._labels = labels
+        self._style = style
+        self._snapshot_dir = snapshot_dir
+        self._recorder = recorder
+
+    def draw(self, image: Image, detections: Detections) -> Image:
+        """`image` with the detections on it, as the style is now."""
+        return draw(image, detections, self._labels, self._style)
+
+    def obey(self, command: Command, result: Result) -> None:
+        """One key; `result` is what is being shown. What fails is logged: a snapshot must not end the run."""
+        if command is Command.LABELS:
+            self._style = replace(self._style, labels=not self._style.labels)
+        elif command is Command.BOXES:
+            self._style = replace(self._style, boxes=not self._style.boxes)
+        elif command is Command.RECORD:
+            self._toggle_recording()
+        elif command is Command.SNAPSHOT:
+            self._snapshot(result)
+
+    def _toggle_recording(self) -> None:
+        if self._recorder is None:
+            logger.warning("nothing can be recorded here")
+            return
+        self._recorder.toggle()
+        logger.info("recording is %s", "on" if self._recorder.recording else "off")
+
+    def _snapshot(self, result: Result) -> None:
+        from streamer.sinks.pictures import save_picture  # noqa: PLC0415 - one key, seldom pressed
+
+        if result.image is None:
+            return
+        try:
+            path = next_free(self._snapshot_dir / snapshot_name(result))
+            save_picture(path, result.image)
+        except (SinkError, OSError) as error:
+            logger.warning("no snapshot: %s", error)
+        else:
+            logger.info("snapshot: %s", path)
+
+
+def snapshot_name(result: Result) -> str:
+    """`clip-000123-4.920s.png`: the source, the frame's number, and its time in the media where it has one."""
+    frame = result.frame
+    time_s = "" if frame.pts_s is None else f"-{frame.pts_s:.3f}s"
+    return f"{safe_file_name(Path(frame.source).stem)}-{frame.index:06d}{time_s}.png"
+
+
+def recording_path(when: datetime) -> Path:
+    """Where the key r records to when no place was given: `streamer-20250131-235959.mp4`, here."""
+    return Path(f"streamer-{when:%Y%m%d-%H%M%S}.mp4")

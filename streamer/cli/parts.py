@@ -1,0 +1,203 @@
+"""The parts of a run, opened in the order in which they fail cheapest.
+
+First what a look at the disk tells, then a file, the model, a camera (its lamp is not on while the model loads), the
+outputs, and the window. Whatever is open is closed again if a later part fails. Called by session.py.
+"""
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from streamer.cli.desk import Desk, Switch, recording_path
+from streamer.config import Settings
+from streamer.errors import ModelLoadError, SinkOpenError
+from streamer.interfaces import Detector, Sink, Source, SourceInfo, View
+from streamer.labels import Labels
+from streamer.models import ModelOptions, load_detector
+from streamer.overlay import Style
+from streamer.sinks import open_sinks
+from streamer.sinks.folder import Folder
+from streamer.sinks.options import SinkOptions
+from streamer.sinks.recorder import Recorder
+from streamer.sinks.window import Window, display_problem
+from streamer.sources import is_camera, open_source
+from streamer.sources.listing import media_matching
+from streamer.sources.options import SourceOptions
+from streamer.text import printable, redacted
+
+logger = logging.getLogger(__name__)
+
+CAMERA_SIZE_PX = (640, 480)
+"""(width, height) that a camera gives, as a rule, when nothing is asked of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of; all of it is open."""
+
+    source: Source
+    detector: Detector
+    sinks: tuple[Sink, ...]
+    view: View | None
+    desk: Desk
+
+    @property
+    def hold(self) -> bool:
+        """Whether the view shall wait at each picture: they are only looked at, and none is kept."""
+        return self.source.info.kind == "pictures" and not any(sink.role == "record" for sink in self.sinks)
+
+    @property
+    def recorded_files(self) -> tuple[Path, ...]:
+        """What was recorded: videos and pictures."""
+        return tuple(path for sink in self.sinks if isinstance(sink, Recorder | Folder) for path in sink.recorded_files)
+
+
+def open_parts(settings: Settings, stack: ExitStack) -> Parts:
+    """Open what `settings` ask for; `stack` closes it. Raises StreamerError for the first part that cannot be had."""
+    _look_first(settings)
+    early = None if is_camera(settings.source or "") else _source(settings, stack)
+    _try_outputs(settings, early)
+    detector = _detector(settings, _input_size_px(settings, early), stack)
+    source = early or _source(settings, stack)
+    view = _window(settings, stack)
+    sinks, recorder = _sinks(settings, source, detector, stack, with_key=view is not None)
+    style = Style(labels=not settings.hide_labels, conf=not settings.hide_conf)
+    desk = Desk(detector.labels, style=style, snapshot_dir=settings.snapshot_dir, recorder=recorder)
+    if view is None and not sinks:
+        logger.warning("nothing is shown and nothing is kept: give OUT, --jsonl or --show")
+    return Parts(source, detector, sinks, view, desk)
+
+
+def inputs_of(settings: Settings) -> tuple[Path, ...]:
+    """Files and folders that are read, and that no output may replace."""
+    uri = settings.source or ""
+    path = Path(uri)
+    return (path,) if path.exists() else tuple(map(Path, media_matching(uri)))
+
+
+def _look_first(settings: Settings) -> None:
+    """What a look at the disk tells."""
+    if settings.model is not None and not settings.model.exists():
+        raise ModelLoadError(
+            "no such file or folder", where=str(settings.model), hint="--model PATH names a SavedModel"
+        )
+    if not settings.snapshot_dir.is_dir():
+        raise SinkOpenError("no such folder", where=str(settings.snapshot_dir), hint="--snapshot-dir names one")
+    if settings.show and (problem := display_problem()):
+        raise SinkOpenError(f"no window can be opened: {problem}", where="--show")
+
+
+def _try_outputs(settings: Settings, source: Source | None) -> None:
+    """Open the outputs and close them again: a place that cannot be written is told before the model is loaded."""
+    info = SourceInfo(settings.source or "") if source is None else source.info
+    for sink in open_sinks(_sink_options(settings, source), labels=Labels(), source=info):
+        sink.close()
+
+
+def _input_size_px(settings: Settings, source: Source | None) -> tuple[int, int] | None:
+    if source is not None:
+        return source.info.size_px
+    return settings.width or CAMERA_SIZE_PX[0], settings.height or CAMERA_SIZE_PX[1]
+
+
+def _source(settings: Settings, stack: ExitStack) -> Source:
+    options = SourceOptions(
+        width=settings.width,
+        height=settings.height,
+        fps=settings.fps,
+        fourcc=settings.fourcc,
+        camera_backend=settings.camera_backend,
+        start_s=settings.start,
+        end_s=settings.end,
+        duration_s=settings.duration,
+        stride=settings.stride,
+        loop=settings.loop,
+        realtime=settings.realtime,
+    )
+    source = open_source(settings.source or "", options)
+    stack.callback(source.close)
+    logger.info("source: %s", _described(source.info))
+    return source
+
+
+def _described(info: SourceInfo) -> str:
+    parts = [info.name]
+    if info.size_px is not None:
+        parts.append(f"{info.size_px[0]}x{info.size_px[1]}")
+    if info.fps is not None:
+        parts.append(f"{info.fps:.4g} fps")
+    if info.frame_count is not None:
+        parts.append(f"{info.frame_count} frames")
+    if info.decoder:
+        parts.append(info.decoder)
+    return ", ".join(parts)
+
+
+def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitStack) -> Detector:
+    options = ModelOptions(
+        labels=settings.labels,
+        conf=settings.conf,
+        classes=settings.classes,
+        max_det=settings.max_det,
+        label_offset=settings.label_offset,
+        signature=settings.signature,
+        scale=settings.scale,
+    )
+    detector = load_detector(settings.model or Path(), options, input_size_px=size_px)
+    stack.callback(detector.close)
+    logger.info("model: %s", detector.describe())
+    return detector
+
+
+def _sink_options(settings: Settings, source: Source | None) -> SinkOptions:
+    return SinkOptions(
+        out=settings.record,
+        jsonl=settings.jsonl,
+        force=settings.force,
+        crf=settings.crf,
+        preset=settings.preset,
+        inputs=inputs_of(settings),
+        many=source is not None and source.info.several,
+        pictures=source is not None and source.info.kind == "pictures",
+    )
+
+
+def _sinks(
+    settings: Settings, source: Source, detector: Detector, stack: ExitStack, *, with_key: bool
+) -> tuple[tuple[Sink, ...], Switch | None]:
+    """The outputs, and the one among them that the key r switches."""
+    sinks = open_sinks(_sink_options(settings, source), labels=detector.labels, source=source.info)
+    for sink in sinks:
+        stack.callback(sink.close)
+    switch: Switch | None = next((sink for sink in sinks if isinstance(sink, Recorder)), None)
+    if with_key and settings.record is None and source.info.kind != "pictures":
+        switch = _waiting_recorder(settings, source)
+        if switch is not None:
+            stack.callback(switch.close)
+            sinks.append(switch)
+    return tuple(sinks), switch
+
+
+def _waiting_recorder(settings: Settings, source: Source) -> Recorder | None:
+    """A recorder that the key r starts; None, with a warning, where nothing can be written here."""
+    path = recording_path(datetime.now())
+    try:
+        return Recorder(path, fps=source.info.fps, crf=settings.crf, preset=settings.preset, active=False)
+    except SinkOpenError as error:
+        logger.warning("the key r can record nothing: %s", error)
+        return None
+
+
+def _window(settings: Settings, stack: ExitStack) -> View | None:
+    """The window, if it is wanted and there is a display; without one an explicit --show is an error."""
+    if settings.show is False:
+        return None
+    if problem := display_problem():
+        logger.warning("no window: %s", problem)
+        return None
+    title = f"streamer {printable(redacted(settings.source or ''))}"
+    window = Window(title, view_width_px=settings.view_width, full_screen=settings.full_screen, panel=settings.panel)
+    stack.callback(window.close)
+    return window

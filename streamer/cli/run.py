@@ -1,0 +1,52 @@
+"""`streamer run`: settings, the log and the signals; session.py does the rest.
+
+What is imported here is light, so that a wrong flag is answered at once and Ctrl-C works while the rest is loaded.
+"""
+
+import logging
+import os
+
+import typer
+
+from streamer.cli.flags import Flags
+from streamer.cli.logs import Outlet, logging_to
+from streamer.cli.signals import SIGINT_EXIT, Signals
+from streamer.config import Resolved, Settings, resolve
+from streamer.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+
+def run_verb(flags: Flags) -> None:
+    """Watch, record, report: SOURCE through the model to a window and to OUT."""
+    resolved = resolve(flags=flags, environ=os.environ)
+    settings = resolved.settings
+    _require(settings)
+    outlet = Outlet()
+    with logging_to(outlet, level=_level(settings), as_json=settings.log_json), Signals() as signals:
+        for warning in resolved.warnings:
+            logger.warning("%s", warning)
+        code = _run(resolved, outlet=outlet, signals=signals)
+    raise typer.Exit(code)
+
+
+def _run(resolved: Resolved, *, outlet: Outlet, signals: Signals) -> int:
+    try:
+        from streamer.cli.session import Session  # noqa: PLC0415 - see above
+
+        return Session(resolved, outlet=outlet, signals=signals).run()
+    except KeyboardInterrupt:
+        return signals.exit_code or SIGINT_EXIT
+
+
+def _require(settings: Settings) -> None:
+    if settings.source is None:
+        raise ConfigError("there is nothing to watch", hint="streamer SOURCE, such as streamer 0 or streamer clip.mp4")
+    if settings.model is None:
+        raise ConfigError("there is no model", where="--model", hint="--model PATH names the folder of a SavedModel")
+
+
+def _level(settings: Settings) -> int:
+    if settings.quiet:
+        return logging.ERROR
+    return logging.DEBUG if settings.verbose else logging.INFO

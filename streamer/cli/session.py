@@ -1,0 +1,120 @@
+"""One run of the command line: opens the parts, runs the pipeline, says what happened, and finds the exit code.
+
+The parts are opened in parts.py; this is what is around them. Called by the verb run.
+"""
+
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+
+from streamer.cli.failures import code_of, told
+from streamer.cli.logs import Outlet
+from streamer.cli.parts import Parts, inputs_of, open_parts
+from streamer.cli.progress import open_progress
+from streamer.cli.signals import Signals, leave_now
+from streamer.cli.summary import claim_summary, ledger_fields, summarised, write_summary
+from streamer.config import Resolved
+from streamer.errors import SinkError
+from streamer.flow.report import Report
+from streamer.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+
+class Session:
+    """One run, from checked settings to an exit code."""
+
+    def __init__(self, resolved: Resolved, *, outlet: Outlet, signals: Signals) -> None:
+        self._resolved = resolved
+        self._outlet = outlet
+        self._signals = signals
+        self._parts: Parts | None = None
+        self._pipeline: Pipeline | None = None
+        self._summary_path: Path | None = None
+
+    def run(self) -> int:
+        """Run to the end, tell all, return the exit code; the process ends here if a thread had to be left behind."""
+        failure: BaseException | None = None
+        try:
+            with ExitStack() as stack:
+                self._watch(stack)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told below, and a bug as a bug
+            failure = error
+        report = None if self._pipeline is None else self._pipeline.report
+        code = self._tell_failure(failure, report)
+        code = self._summarise(code, failure, report)
+        if report is not None:
+            _tell_ledger(report)
+            if report.abandoned:
+                leave_now(code)
+        return code
+
+    def _watch(self, stack: ExitStack) -> None:
+        settings = self._resolved.settings
+        if settings.summary is not None:
+            inputs = inputs_of(settings)
+            self._summary_path = claim_summary(settings.summary, inputs=inputs, force=settings.force)
+        parts = self._parts = open_parts(settings, stack)
+        progress = stack.enter_context(
+            open_progress(
+                parts.source.info,
+                live=parts.source.live,
+                quiet=settings.quiet,
+                as_json=settings.log_json,
+                outlet=self._outlet,
+            )
+        )
+        self._pipeline = Pipeline(
+            parts.source,
+            parts.detector,
+            parts.sinks,
+            view=parts.view,
+            draw=parts.desk.draw,
+            policy=settings.policy,
+            hold=parts.hold,
+            on_status=progress.update,
+            on_command=parts.desk.obey,
+        )
+        self._signals.hand_over(self._pipeline.stop)
+        self._pipeline.run()
+
+    def _tell_failure(self, failure: BaseException | None, report: Report | None) -> int:
+        """Say what went wrong; the exit code that it has."""
+        stopped = self._signals.exit_code
+        if stopped is not None and (failure is None or self._pipeline is None):
+            if self._pipeline is None:
+                logger.info("stopped before the run began")
+            return stopped
+        if failure is None:
+            return report.errors[0].exit_code if report is not None and report.errors else 0
+        for line in told(failure):
+            logger.error("%s", line)
+        logger.debug("where it came from", exc_info=failure)
+        return code_of(failure)
+
+    def _summarise(self, code: int, failure: BaseException | None, report: Report | None) -> int:
+        """Write the summary, if its place was found free; the exit code, 5 if all went well but this."""
+        path = self._summary_path
+        if path is None:
+            return code
+        parts = self._parts
+        summary = summarised(
+            self._resolved,
+            exit_code=code,
+            report=report,
+            source=None if parts is None else parts.source.info,
+            recorded=() if parts is None else parts.recorded_files,
+            error=None if failure is None else " ".join(told(failure)),
+        )
+        try:
+            write_summary(path, summary)
+        except SinkError as error:
+            logger.error("%s", error)  # noqa: TRY400 - a sentence for the user, not a traceback
+            return code or error.exit_code
+        return code
+
+
+def _tell_ledger(report: Report) -> None:
+    """The last line of every run."""
+    fields = {"ledger": ledger_fields(report.ledger), "elapsed_s": round(report.elapsed_s, 3), "ended": report.ended}
+    logger.info("%s; %.1f s, %s", report.ledger, report.elapsed_s, report.ended, extra={"fields": fields})

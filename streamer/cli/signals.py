@@ -1,0 +1,102 @@
+"""Ctrl-C and SIGTERM: the first one ends the run well, the second one ends it at once.
+
+A thread hears of signals through the interpreter's wake-up file, because the main thread may stand in a driver or a
+library for seconds, and Python's own handlers run on the main thread only. Called by the verbs that run something.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Self
+
+logger = logging.getLogger(__name__)
+
+SIGINT_EXIT = 130
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+GOODBYE = b"streamer: stopped at once; what was being written may be incomplete\n"
+
+
+def exit_code_of(signum: int) -> int:
+    """What a shell expects of a program that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    return 128 + signum
+
+
+def leave_now(code: int) -> None:
+    """End the process here, from any thread, without waiting for anything."""
+    os._exit(code)
+
+
+class Signals:
+    """Listens from `with` to its end; on the main thread only.
+
+    Until something is handed over, the first signal raises KeyboardInterrupt on the main thread; afterwards it calls
+    what was handed over, from the listening thread. The second one calls `leave` with the exit code.
+    """
+
+    def __init__(self, *, leave: Callable[[int], None] = leave_now) -> None:
+        self.received: int | None = None
+        self._leave = leave
+        self._stop: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def exit_code(self) -> int | None:
+        """130 or 143 once a signal has come, else None."""
+        return None if self.received is None else exit_code_of(self.received)
+
+    def hand_over(self, stop: Callable[[], None]) -> None:
+        """From now on a signal calls `stop`; at once, if one came already."""
+        with self._lock:
+            self._stop = stop
+            late = self.received is not None
+        if late:
+            stop()
+
+    def __enter__(self) -> Self:
+        self._ear, self._mouth = socket.socketpair()
+        self._mouth.settimeout(0)
+        self._wakeup_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, self._interrupt) for number in SIGNALS}
+        self._thread = threading.Thread(target=self._listen, name="signals")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._mouth.close()
+        self._thread.join()
+        self._ear.close()
+
+    def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
+        if self._stop is None:
+            self.received = self.received or signum
+            raise KeyboardInterrupt
+
+    def _listen(self) -> None:
+        heard = 0
+        while data := self._ear.recv(16):
+            for signum in data:
+                if signum in SIGNALS:
+                    heard += 1
+                    self._obey(signum, first=heard == 1)
+
+    def _obey(self, signum: int, *, first: bool) -> None:
+        with self._lock:
+            self.received = self.received or signum
+            stop = self._stop
+        if not first:
+            os.write(2, GOODBYE)
+            self._leave(exit_code_of(signum))
+        elif stop is not None:
+            logger.info("stopping: what is under way is finished; once more leaves at once")
+            stop()

@@ -1,0 +1,131 @@
+"""Every setting of `streamer run`, once: flags, environment, settings files, `--help` and their checks come from here.
+
+It reads none of them (that is layers.py) and imports nothing that does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamer.config.values import FilePath, Names, Seconds, Text
+
+Group = Literal["source", "model", "flow", "view", "record", "report", "itself"]
+
+CameraBackend = Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"]
+
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What people are told of a setting.
+
+    unit: `s`, `px` or `fps`. short: a flag of one letter. metavar: what its value is called in `--help`.
+    allowed: which values it takes, where its type does not say so. in_file: whether a settings file may hold it.
+    """
+
+    group: Group
+    help: str
+    unit: str = ""
+    short: str = ""
+    metavar: str = ""
+    allowed: str = ""
+    in_file: bool = True
+
+
+def _time(text: str) -> Setting:
+    return Setting("source", text, unit="s", metavar="TIME", allowed="a time such as 90, 1:30 or 0:01:30.5")
+
+
+class Settings(BaseModel):
+    """The settings of one run, checked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    source: Annotated[
+        Text | None,
+        Setting("source", "A camera (0, /dev/video0), clip.mp4, folder/, '*.jpg' or test: (a pattern).", metavar="URI"),
+    ] = None
+    width: Annotated[int | None, Setting("source", "Width asked of a camera.", unit="px"), Field(ge=1, le=16384)] = None
+    height: Annotated[int | None, Setting("source", "Height asked of a camera.", unit="px"), Field(ge=1, le=16384)] = (
+        None
+    )
+    fps: Annotated[float | None, Setting("source", "Rate asked of a camera.", unit="fps"), Field(gt=0, le=1000)] = None
+    fourcc: Annotated[
+        Text | None,
+        Setting("source", "A camera's pixel format, such as MJPG.", metavar="CODE", allowed="four characters"),
+        Field(min_length=4, max_length=4),
+    ] = None
+    camera_backend: Annotated[CameraBackend | None, Setting("source", "OpenCV's way to a camera.", metavar="NAME")] = (
+        None
+    )
+    start: Annotated[Seconds | None, _time("Begin a file here.")] = None
+    end: Annotated[Seconds | None, _time("End a file here.")] = None
+    duration: Annotated[Seconds | None, _time("Stop after this much of it.")] = None
+    stride: Annotated[int, Setting("source", "Take every Nth frame of a file."), Field(ge=1, le=1_000_000)] = 1
+    loop: Annotated[bool, Setting("source", "Begin a file again at its end.")] = False
+    realtime: Annotated[bool, Setting("source", "Play a file at its own speed.")] = False
+
+    model: Annotated[
+        FilePath | None, Setting("model", "The SavedModel folder of a detector.", short="-m", metavar="PATH")
+    ] = None
+    labels: Annotated[FilePath | None, Setting("model", "Class names: pbtxt, txt or json.", metavar="FILE")] = None
+    conf: Annotated[float, Setting("model", "Lowest score that is reported."), Field(ge=0, le=1)] = 0.5
+    classes: Annotated[
+        Names, Setting("model", "Only these classes.", metavar="NAMES", allowed="names with commas between")
+    ] = ()
+    max_det: Annotated[int, Setting("model", "The most boxes on a frame."), Field(ge=1, le=300)] = 100
+    signature: Annotated[Text | None, Setting("model", "Which signature to call.", metavar="NAME")] = None
+    label_offset: Annotated[
+        int | None,
+        Setting("model", "Added to a class id to find its name; found out if not given."),
+        Field(ge=-1000, le=1000),
+    ] = None
+    scale: Annotated[
+        Literal["auto", "0..1", "-1..1", "0..255"], Setting("model", "The pixel values that a float model takes.")
+    ] = "auto"
+
+    policy: Annotated[
+        Literal["auto", "all", "latest"],
+        Setting("flow", "Detect on all frames or on the latest; auto: all of a file, the latest of a camera."),
+    ] = "auto"
+
+    show: Annotated[bool | None, Setting("view", "A window; if not given, where there is a display.")] = None
+    view_width: Annotated[int | None, Setting("view", "Width of the view.", unit="px"), Field(ge=64, le=16384)] = None
+    full_screen: Annotated[bool, Setting("view", "Fill the screen.")] = False
+    panel: Annotated[bool, Setting("view", "Rates, latency and drops in the view.")] = True
+    hide_labels: Annotated[bool, Setting("view", "Draw boxes without names.")] = False
+    hide_conf: Annotated[bool, Setting("view", "Draw names without scores.")] = False
+
+    record: Annotated[
+        FilePath | None,
+        Setting("record", "Annotated video or pictures; the same as OUT.", short="-o", metavar="OUT"),
+    ] = None
+    crf: Annotated[int, Setting("record", "Quality: lower is better and larger."), Field(ge=0, le=51)] = 20
+    preset: Annotated[Preset, Setting("record", "Speed of the encoder against size.", metavar="NAME")] = "veryfast"
+    force: Annotated[bool, Setting("record", "Overwrite what is there.")] = False
+    snapshot_dir: Annotated[FilePath, Setting("record", "Where the key s puts pictures.", metavar="DIR")] = Path()
+
+    jsonl: Annotated[FilePath | None, Setting("report", "A line of JSON for each frame.", metavar="FILE")] = None
+    summary: Annotated[FilePath | None, Setting("report", "At the end, what happened as JSON.", metavar="FILE")] = None
+
+    config: Annotated[
+        FilePath | None, Setting("itself", "A YAML file of settings.", short="-c", metavar="FILE", in_file=False)
+    ] = None
+    quiet: Annotated[bool, Setting("itself", "Say nothing but errors.", short="-q")] = False
+    verbose: Annotated[bool, Setting("itself", "Say more, and where a bug came from.", short="-v")] = False
+    log_json: Annotated[bool, Setting("itself", "Say all of it in lines of JSON.")] = False
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Settings that are right by themselves and wrong together: the name of one, and what is wrong."""
+        if self.end is not None and self.end <= (self.start or 0.0):
+            yield "end", f"must be later than start ({self.start or 0.0:g} s)"
+        if self.duration == 0:
+            yield "duration", "must be more than 0 s"
+        if self.summary is not None and self.summary in {self.record, self.jsonl}:
+            yield "summary", "must be a file of its own"
+        if self.quiet and self.verbose:
+            yield "verbose", "cannot be given together with quiet"

@@ -1,0 +1,47 @@
+"""The settings files of configs/ are right, and run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streamer import cli
+from streamer.cli import parts
+from streamer.config import resolve
+from tests.clips import write_clip
+from tests.e2e.child import DescribedDetector
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+FRAMES = "test:size=64x48,frames=10,fps=100"
+
+
+def test_there_are_configs() -> None:
+    assert {path.name for path in CONFIGS.glob("*.yaml")} >= {"webcam.yaml", "file.yaml", "headless.yaml"}
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_is_right(path: Path) -> None:
+    resolved = resolve(path=path)
+    assert any(origin.kind == "file" for origin in resolved.origins.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "kept"),
+    [
+        ("webcam", [FRAMES, "--no-show", "--jsonl", "o.jsonl"], {"o.jsonl"}),
+        ("file", ["clip.mp4", "out.mp4", "--summary", "s.json"], {"out.mp4", "s.json"}),
+        ("headless", [FRAMES], {"streamer.mp4", "streamer.jsonl", "streamer.json"}),
+    ],
+)
+def test_each_runs(
+    name: str, arguments: list[str], kept: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(parts, "load_detector", lambda *_, **__: DescribedDetector())
+    write_clip(tmp_path / "clip.mp4", frames=10)
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["-c", str(CONFIGS / f"{name}.yaml"), *arguments, "--model", "."])
+    assert leaving.value.code == 0
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"clip.mp4"}
+    summaries = list(tmp_path.glob("*.json"))
+    assert all(json.loads(path.read_text(encoding="utf-8"))["ledger"]["produced"] == 10 for path in summaries)

@@ -1,0 +1,68 @@
+"""The first signal ends the run well, the second one at once; and nothing of it stays behind."""
+
+import signal
+import threading
+
+import pytest
+
+from streamer.cli.signals import SIGNALS, Signals, exit_code_of
+
+WAIT_S = 10.0
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_before_the_run_the_first_signal_interrupts(signum: signal.Signals, code: int) -> None:
+    with Signals() as signals:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signum)
+        assert signals.exit_code == code
+
+
+def test_during_the_run_the_first_signal_asks_it_to_stop() -> None:
+    asked = threading.Event()
+    with Signals() as signals:
+        signals.hand_over(asked.set)
+        assert signals.exit_code is None
+        signal.raise_signal(signal.SIGTERM)
+        assert asked.wait(WAIT_S)
+        assert signals.exit_code == 143
+
+
+def test_the_second_signal_leaves_at_once_with_its_code(capfd: pytest.CaptureFixture[str]) -> None:
+    asked, left, codes = threading.Event(), threading.Event(), []
+
+    def leave(code: int) -> None:
+        codes.append(code)
+        left.set()
+
+    with Signals(leave=leave) as signals:
+        signals.hand_over(asked.set)
+        signal.raise_signal(signal.SIGINT)
+        assert asked.wait(WAIT_S)
+        assert codes == []
+        signal.raise_signal(signal.SIGTERM)
+        assert left.wait(WAIT_S)
+    assert codes == [143]
+    assert capfd.readouterr().err.startswith("streamer: stopped at once")
+
+
+def test_a_signal_that_came_before_the_hand_over_is_not_lost() -> None:
+    asked = threading.Event()
+    with Signals() as signals:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signals.hand_over(asked.set)
+        assert asked.wait(WAIT_S)
+
+
+def test_handlers_and_wake_up_file_are_put_back() -> None:
+    before = [signal.getsignal(signum) for signum in SIGNALS]
+    with Signals():
+        assert [signal.getsignal(signum) for signum in SIGNALS] != before
+    assert [signal.getsignal(signum) for signum in SIGNALS] == before
+    found = signal.set_wakeup_fd(-1)
+    assert found == -1
+
+
+def test_exit_codes_are_those_of_shells() -> None:
+    assert [exit_code_of(signum) for signum in SIGNALS] == [130, 143]

@@ -1,0 +1,39 @@
+"""What is loaded before anything is asked for: neither OpenCV, nor PyAV, nor TensorFlow."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+PROGRAM = """
+import json, sys, time
+began_s = time.perf_counter()
+try:
+    {statement}
+except SystemExit as leaving:
+    assert not leaving.code, leaving.code
+took_s = time.perf_counter() - began_s
+loaded = [name for name in ("cv2", "av", "tensorflow", "keras") if name in sys.modules]
+print(json.dumps({{"loaded": loaded, "took_s": took_s}}), file=sys.stderr)
+"""
+
+STATEMENTS = {
+    "import streamer": "import streamer",
+    "streamer --help": "from streamer.cli import main; main(['--help'])",
+    "streamer run --help": "from streamer.cli import main; main(['run', '--help'])",
+    "streamer --version": "from streamer.cli import main; main(['--version'])",
+    "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
+    "streamer with a wrong flag": "from streamer.cli import main\n    try: main(['0', '--conf', '7'])\n"
+    "    except SystemExit as leaving: assert leaving.code == 2, leaving.code",
+}
+
+
+@pytest.mark.parametrize("what", list(STATEMENTS))
+def test_nothing_heavy_is_loaded(what: str, record_property: Callable[[str, object], None]) -> None:
+    program = PROGRAM.format(statement=STATEMENTS[what])
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=50)
+    figures = json.loads(done.stderr.splitlines()[-1])
+    record_property("took_s", figures["took_s"])
+    assert figures["loaded"] == []
