@@ -27,8 +27,9 @@ def save_picture(path: Path, image: Image) -> None:
     if path.suffix.lower() not in PICTURE_ENDINGS:
         allowed = ", ".join(PICTURE_ENDINGS)
         raise SinkError(f"pictures end in {allowed}", where=str(path))
+    ending = path.suffix.lower()
     try:
-        encoded, data = cv2.imencode(path.suffix.lower(), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        encoded, data = cv2.imencode(ending, image, [] if ending == ".png" else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     except cv2.error as error:
         raise SinkError(f"the picture cannot be encoded: {error.err}", where=str(path)) from error
     if not encoded:

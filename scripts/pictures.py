@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Draws the pictures of the manual: the test pattern with boxes on it, as the window and a recording show them.
+
+python scripts/pictures.py [FOLDER], by default docs/pictures.
+"""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from streamer.frame import Detections, Image, Ledger, Status
+from streamer.labels import Labels
+from streamer.overlay import draw, draw_help, draw_panel
+from streamer.sinks.pictures import save_picture
+from streamer.sources import open_source
+
+LABELS = Labels({1: "person", 2: "bicycle", 3: "car", 17: "cat", 18: "dog", 44: "bottle", 62: "chair"})
+BOXES = (
+    # x1, y1, x2, y2 as parts of the frame; score; class
+    (0.10, 0.20, 0.27, 0.85, 0.94, 1),
+    (0.20, 0.24, 0.36, 0.84, 0.88, 1),
+    (0.33, 0.45, 0.62, 0.78, 0.91, 3),
+    (0.50, 0.58, 0.68, 0.90, 0.67, 18),
+    (0.66, 0.12, 0.79, 0.62, 0.81, 1),
+    (0.80, 0.62, 0.97, 0.95, 0.58, 62),
+    (0.86, 0.30, 0.91, 0.47, 0.72, 44),
+    (0.72, 0.66, 0.83, 0.88, 0.63, 99),
+)
+STATUS = Status(
+    state="running",
+    live=True,
+    capture_fps=30.0,
+    detect_fps=14.8,
+    view_fps=30.0,
+    latency_p95_ms=24.0,
+    age_ms=66.0,
+    conf=0.5,
+    runtime="TensorFlow 2.21 CPU",
+    decoder="OpenCV",
+    recording=True,
+    ledger=Ledger(produced=5400, inferred=2664, carried=2736, shown=5400, recorded=5400),
+)
+
+
+def pattern(size_px: tuple[int, int]) -> Image:
+    """One frame of the test pattern."""
+    width, height = size_px
+    source = open_source(f"test:size={width}x{height},frames=40,live=no")
+    try:
+        return list(source.frames())[-1].image
+    finally:
+        source.close()
+
+
+def drawn(size_px: tuple[int, int]) -> Image:
+    """The pattern with boxes on it."""
+    width, height = size_px
+    rows = np.array(BOXES)
+    boxes = rows[:, :4] * (width, height, width, height)
+    detections = Detections.from_raw(boxes, rows[:, 4], rows[:, 5], size_px=size_px)
+    return draw(pattern(size_px), detections, LABELS)
+
+
+def main() -> None:
+    """Write them all."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    save_picture(folder / "view.png", draw_panel(drawn((1280, 720)), STATUS))
+    save_picture(folder / "help.png", draw_help(draw_panel(drawn((640, 480)), STATUS)))
+    small = draw_panel(drawn((176, 144)), STATUS)
+    enlarged = cv2.resize(small, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+    save_picture(folder / "176x144.png", np.asarray(enlarged, np.uint8))
+    large = draw_panel(drawn((3840, 2160)), STATUS)
+    save_picture(folder / "4k.jpg", np.asarray(cv2.resize(large, (1920, 1080), interpolation=cv2.INTER_AREA), np.uint8))
+
+
+if __name__ == "__main__":
+    main()
