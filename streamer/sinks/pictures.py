@@ -24,12 +24,13 @@ def save_picture(path: Path, image: Image) -> None:
     It is written beside its place and renamed, so that nobody ever sees half a picture; a file that was there is
     replaced. Raises SinkError.
     """
-    if path.suffix.lower() not in PICTURE_ENDINGS:
+    ending = path.suffix.lower()
+    if ending not in PICTURE_ENDINGS:
         allowed = ", ".join(PICTURE_ENDINGS)
         raise SinkError(f"pictures end in {allowed}", where=str(path))
-    ending = path.suffix.lower()
+    parameters = [] if ending == ".png" else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     try:
-        encoded, data = cv2.imencode(ending, image, [] if ending == ".png" else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        encoded, data = cv2.imencode(ending, image, parameters)
     except cv2.error as error:
         raise SinkError(f"the picture cannot be encoded: {error.err}", where=str(path)) from error
     if not encoded:
