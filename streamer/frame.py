@@ -196,9 +196,9 @@ class Ledger:
         produced == inferred + carried + dropped + failed + in_flight
 
     produced: frames that the source made, unusable ones included.
-    inferred: the detector ran on this very frame.
+    inferred: passed on with what the detector saw on this very frame.
     carried: passed on under the detections of an older frame (live only).
-    dropped: discarded before anything saw them.
+    dropped: discarded on the way: neither drawn, nor shown, nor kept.
     failed: unusable when captured, or the detector raised.
     in_flight: under way.
     shown, recorded: frames that reached the window, and a recording or pictures; they are counted above as well.

@@ -152,10 +152,13 @@ class Command(Enum):
 
 
 class View(Protocol):
-    """Where results are watched. `render` runs on the render thread, all else on the main thread."""
+    """Where results are watched. All but `render` is called on the main thread alone."""
 
     def render(self, result: Result, status: Status) -> Image:
-        """The picture to show: the drawn image fitted to the view, with the panel on it."""
+        """The picture to show: the drawn image fitted to the view, with the panel on it.
+
+        Called on the render thread, and on the main thread for a picture that stands still; perhaps at the same time.
+        """
 
     def show(self, image: Image) -> None:
         """Put it on the screen. Raises SinkError."""

@@ -12,7 +12,7 @@ first cause is what the caller gets.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -41,6 +41,8 @@ BURST_ITEMS = 16
 """Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
 AHEAD_BYTES = 256 * 1024 * 1024
 STATUS_NS = NS_PER_S // 4
+SLOW_FRAMES = 3
+"""Frames that a slow source may be late before that is called a stall."""
 
 
 class Pipeline:
@@ -89,7 +91,8 @@ class Pipeline:
         self._tally = Tally()
         self._meters = Meters()
         self._inference = Inference(detector, clock=self._clock, tally=self._tally, meters=self._meters)
-        self._newest = Newest(self._clock)
+        self._newest = Newest(self._clock, depth=2 * BURST_ITEMS)
+        self._patience_ns = 0
 
         self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
         self._to_detect: Channel[Frame] = Channel(
@@ -106,7 +109,7 @@ class Pipeline:
             policy=self._policy,
             size_of=lambda result: result.frame.image.nbytes,
             max_bytes=AHEAD_BYTES,
-            on_drop=lambda result: self._tally.rendered(result.frame.index, "dropped"),
+            on_drop=self._not_rendered,
         )
         self._results: Channel[Result] | None = None
         self._front: Front | None = None
@@ -123,9 +126,12 @@ class Pipeline:
                 on_command=on_command,
             )
 
-        self._supervisor = Supervisor(clock=self._clock, grace_s=grace_s, stall_s=stall_s)
+        self._supervisor = Supervisor(grace_s=grace_s, stall_s=stall_s)
         self._ended: Ending = "end of stream"
         self._detail = ""
+        self._begun = False
+        self._caller_left = False
+        self._warned = False
         self._status = Status(live=self._live)
         self._status_ns = 0
 
@@ -169,7 +175,7 @@ class Pipeline:
         Returns when everything is closed. Raises the first cause when a stage failed, a StreamerError unless it is a
         bug; everything is closed and `report` is there all the same.
         """
-        began_ns = self._clock.now_ns()
+        began_ns = self._begin()
         try:
             self._start()
             while self._supervisor.running or (self._front is not None and self._front.waiting):
@@ -183,12 +189,13 @@ class Pipeline:
             self._supervisor.fail(error)
         return self._conclude(began_ns)
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """Run in the background and give each result to the caller, who may stop whenever it likes.
 
-        A file waits for the caller; a live stream does not, and gives the newest. Raises as `run` does.
+        A file waits for the caller; a live stream does not, and gives the newest. Raises as `run` does. When the caller
+        leaves, what is under way still reaches the sinks.
         """
-        began_ns = self._clock.now_ns()
+        began_ns = self._begin()
         self._results = Channel("results", capacity=1, policy=self._policy)
         try:
             self._start()
@@ -204,10 +211,21 @@ class Pipeline:
                 self._supervise()
         except GeneratorExit:
             self.stop()
-            self._results.abort()
         except BaseException as error:  # noqa: BLE001 - raised again by _conclude
             self._supervisor.fail(error)
         self._conclude(began_ns)
+
+    def close(self) -> None:
+        """Let go of everything if the run was never begun; else it does that itself. Idempotent."""
+        if not self._begun:
+            self._begin()
+            self._close_everything()
+
+    def _begin(self) -> int:
+        if self._begun:
+            raise RuntimeError("a pipeline runs once")
+        self._begun = True
+        return self._clock.now_ns()
 
     # The stages: each body runs on a thread of its own.
 
@@ -219,6 +237,8 @@ class Pipeline:
             ("render", self._render, self._leave_render),
         ]
         stages = [Stage(name, body, leave=leave, clock=self._clock) for name, body, leave in plan]
+        if fps := self._source.info.fps:
+            stages[0].patience_ns = round(SLOW_FRAMES * NS_PER_S / fps)
         self._supervisor.start([*stages, *(lane.stage(self._clock) for lane in self._lanes)])
 
     def _capture(self, stage: Stage) -> None:
@@ -284,19 +304,19 @@ class Pipeline:
     def _finish(self, result: Result) -> Result:
         frame, detections = result.frame, result.detections
         if self._live:
-            detections = self._newest.lookup(frame, patience_ns=self._patience_ns())
+            detections = self._newest.lookup(frame, patience_ns=self._patience_ns)
             self._meters.age_ns = detections.age_ns
         events: tuple[Event, ...] = ()
         for analyzer in self._analyzers:
             analysis = analyzer.update(frame, detections)
             detections, events = analysis.detections, events + analysis.events
         finished = replace(result, detections=detections, events=events)
-        wanted = self._front is not None or self._results is not None
-        if wanted or any(lane.open and lane.sink.needs_image for lane in self._lanes):
+        watched = self._front is not None and not self._front.closed
+        if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
             return self._drawn(finished)
         return finished
 
-    def _patience_ns(self) -> int:
+    def _measured_patience_ns(self) -> int:
         """How long after its capture a frame may wait for detections of its own: until the next frame, if they come.
 
         A detector that is faster than the camera then draws each frame's own boxes; a slower one is not waited for.
@@ -326,7 +346,14 @@ class Pipeline:
             return
         self._meters.latency.add(self._clock.now_ns() - result.frame.captured_ns)
         if self._results is not None:
-            self._results.put(result)
+            self._give(self._results, result)
+
+    def _give(self, results: Channel[Result], result: Result) -> None:
+        try:
+            results.put(result)
+        except ChannelClosed:
+            if not self._caller_left:
+                raise
 
     # How each stage leaves: close what is downstream, abort what is upstream.
 
@@ -356,15 +383,23 @@ class Pipeline:
         if not self._live:
             self._tally.rendered(frame.index, "dropped")
 
+    def _not_rendered(self, result: Result) -> None:
+        self._tally.rendered(result.frame.index, "dropped")
+        if self._live and not self._warned and not self._supervisor.stop_requested:
+            self._warned = True
+            logger.warning("drawing is too slow for the stream: frames are dropped")
+
     # Supervision, on the thread that called run or results.
 
     def _supervise(self) -> None:
         now_ns = self._clock.now_ns()
-        if self._lanes and not any(lane.open for lane in self._lanes) and not (self._front or self._results):
+        nobody_looks = self._front is None and self._results is None
+        if nobody_looks and self._lanes and not any(lane.open for lane in self._lanes) and self._supervisor.capturing:
             self._supervisor.request_stop()
             self._ended = "no output left"
-        if self._supervisor.stop_requested and self._supervisor.leaving_ns is None:
-            self._supervisor.leaving_ns = now_ns
+        if self._supervisor.stop_requested and not self._supervisor.leaving:
+            logger.info("stopping: what is under way is finished")
+            self._supervisor.leave()
             self._source.close()
             if self._front is not None:
                 self._front.resume()
@@ -374,6 +409,7 @@ class Pipeline:
 
     def _publish_status(self, now_ns: int) -> None:
         self._status, self._status_ns = self.status, now_ns
+        self._patience_ns = self._measured_patience_ns()
         if self._front is not None and self._front.stands_since(now_ns) >= STATUS_NS:
             self._front.show_again(self._status)
         if self._on_status is not None:
@@ -383,13 +419,14 @@ class Pipeline:
         """Wait for every thread, close everything, write the report, raise the first cause."""
         if self._front is not None:
             self._front.close()
+        self._caller_left = True
         if self._results is not None:
             self._results.abort()
         while self._supervisor.running:
-            self._supervisor.rest()
             try:
+                self._supervisor.rest()
                 self._supervise()
-            except Exception as error:  # noqa: BLE001 - raised below, when nothing runs any more
+            except BaseException as error:  # noqa: BLE001 - raised below, when nothing runs any more
                 self._supervisor.fail(error)
         self._supervisor.join()
         self._close_everything()
@@ -427,7 +464,7 @@ class Pipeline:
     def _state(self, ledger: Ledger) -> str:
         if self.report is not None:
             return "ended"
-        if self._supervisor.leaving_ns is not None:
+        if self._supervisor.leaving:
             return "draining"
         if self._front is not None and self._front.paused:
             return "paused"

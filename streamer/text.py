@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 MAX_CHARS = 64
 """How much outside text a reader is shown."""
 
-_USERINFO = re.compile(r"://[^/\s@]*(?:@[^/\s@]*)*@")
+_USERINFO = re.compile(r"(?P<start>://|(?<=\w\w):/)(?!/)\S*@")
+"""Up to the last @, for a password may hold a slash. A path makes one slash of two; C:/ is none."""
+
 _SECRET_QUERY = re.compile(
     r"(?P<key>[?&;](?:password|passwd|pwd|pass|token|secret|key|api_?key|auth|user)=)[^&;\s]*", re.IGNORECASE
 )
@@ -37,7 +39,7 @@ def printable(text: str, *, limit: int = MAX_CHARS) -> str:
 
 def redacted(text: str) -> str:
     """`text` with the user, password and secret query values of any address in it masked."""
-    masked = _USERINFO.sub("://***@", text)
+    masked = _USERINFO.sub(r"\g<start>***@", text)
     return _SECRET_QUERY.sub(lambda match: f"{match['key']}***", masked)
 
 

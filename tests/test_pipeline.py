@@ -10,6 +10,7 @@ from streamer.clock import NS_PER_S, FakeClock
 from streamer.errors import ModelError, SinkError, SourceLost
 from streamer.flow.inference import MAX_FAILURES
 from streamer.flow.lane import LIVE_ITEMS
+from streamer.flow.supervisor import Supervisor
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analysis, Command
 from streamer.pipeline import Pipeline
@@ -233,6 +234,16 @@ class TestFailures:
         assert check(report.ledger).failed == 1
         assert report.ledger.inferred == 19
 
+    def test_a_detector_that_gives_too_few_results_fails_on_that_frame(self) -> None:
+        class Forgetful(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                return super().detect(images)[: 0 if self.seen == 5 else 1]
+
+        for live in (False, True):
+            source = ScriptedSource(10, live=live, interval_s=0.002 if live else 0)
+            report = Pipeline(source, Forgetful(), [ListSink()]).run()
+            assert check(report.ledger).failed >= 1
+
     def test_unusable_frames_are_counted_wherever_they_come(self) -> None:
         source = ScriptedSource(20, unusable=frozenset({0, 7, 8, 19}))
         report = Pipeline(source, FakeDetector(), [ListSink()]).run()
@@ -283,6 +294,63 @@ class TestFailures:
 
 
 class TestEnding:
+    @pytest.mark.allow_error_logs
+    def test_a_file_does_not_wait_for_ever_for_a_sink_that_never_returns(self) -> None:
+        gate, healthy = Gate(at=3), ListSink(name="healthy")
+        stuck = ListSink(on_write=gate, name="stuck")
+        report = Pipeline(ScriptedSource(100), FakeDetector(), [stuck, healthy], grace_s=0.2).run()
+        assert report.abandoned == ("sink stuck",)
+        assert healthy.indexes == list(range(100))
+        gate.opened.set()
+
+    def test_threads_that_cannot_be_had_leave_nothing_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        started, start = list[str](), threading.Thread.start
+
+        def scarce(thread: threading.Thread) -> None:
+            started.append(thread.name)
+            if len(started) == 3:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        source, detector, sink = ScriptedSource(None), FakeDetector(), ListSink()
+        pipeline = Pipeline(source, detector, [sink])
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", scarce)
+            with pytest.raises(RuntimeError, match="can't start"):
+                pipeline.run()
+        assert source.closed.is_set()
+        assert detector.closed
+        assert sink.closes >= 1
+        assert pipeline.report is not None
+
+    def test_one_that_was_never_run_can_be_closed_and_then_not_run(self) -> None:
+        source, detector, sink = ScriptedSource(3), FakeDetector(), ListSink()
+        pipeline = Pipeline(source, detector, [sink])
+        pipeline.close()
+        pipeline.close()
+        assert source.closed.is_set()
+        assert detector.closed
+        assert sink.closes >= 1
+        with pytest.raises(RuntimeError, match="once"):
+            pipeline.run()
+
+    def test_a_second_interruption_does_not_leave_things_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pipeline_rest, rests = Supervisor.rest, list[int]()
+
+        def interrupted(supervisor: Supervisor) -> None:
+            rests.append(1)
+            if len(rests) in {2, 3}:
+                raise KeyboardInterrupt(len(rests))
+            pipeline_rest(supervisor)
+
+        monkeypatch.setattr(Supervisor, "rest", interrupted)
+        source, sink = ScriptedSource(None, interval_s=0.001), ListSink()
+        pipeline = Pipeline(source, FakeDetector(), [sink])
+        with pytest.raises(KeyboardInterrupt, match="2"):
+            pipeline.run()
+        assert sink.closes >= 1
+        assert pipeline.report is not None
+
     def test_stop_drains_what_was_captured(self) -> None:
         gate = Gate(at=20)
         source, sink = ScriptedSource(None), ListSink(on_write=gate)
@@ -454,6 +522,17 @@ class TestResults:
                 break
         assert source.closed.is_set()
         check(pipeline.ledger)
+
+    def test_what_is_under_way_when_the_caller_leaves_still_reaches_the_sinks(self) -> None:
+        source, sink = ScriptedSource(None), ListSink()
+        pipeline = Pipeline(source, FakeDetector(), [sink])
+        results = pipeline.results()
+        for result in results:
+            if result.frame.index == 5:
+                break
+        results.close()
+        assert sink.indexes == list(range(source.produced))
+        assert check(pipeline.ledger).dropped == 0
 
     def test_a_failure_reaches_the_caller(self) -> None:
         def read(number: int) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from streamer.cli.flags import Flags
 from streamer.cli.logs import Outlet, logging_to
-from streamer.cli.signals import SIGINT_EXIT, Signals
+from streamer.cli.signals import SIGINT_EXIT, Interrupted, Signals
 from streamer.config import Resolved, Settings, resolve
 from streamer.errors import ConfigError
 
@@ -35,7 +35,7 @@ def _run(resolved: Resolved, *, outlet: Outlet, signals: Signals) -> int:
         from streamer.cli.session import Session  # noqa: PLC0415 - see above
 
         return Session(resolved, outlet=outlet, signals=signals).run()
-    except KeyboardInterrupt:
+    except Interrupted:
         return signals.exit_code or SIGINT_EXIT
 
 

@@ -11,7 +11,7 @@ from streamer.cli.failures import code_of, told
 from streamer.cli.logs import Outlet
 from streamer.cli.parts import Parts, inputs_of, open_parts
 from streamer.cli.progress import open_progress
-from streamer.cli.signals import Signals, leave_now
+from streamer.cli.signals import SIGINT_EXIT, Interrupted, Signals, leave_now
 from streamer.cli.summary import claim_summary, ledger_fields, summarised, write_summary
 from streamer.config import Resolved
 from streamer.errors import SinkError
@@ -36,9 +36,8 @@ class Session:
         """Run to the end, tell all, return the exit code; the process ends here if a thread had to be left behind."""
         failure: BaseException | None = None
         try:
-            with ExitStack() as stack:
-                self._watch(stack)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - told below, and a bug as a bug
+            self._watch()
+        except (Exception, Interrupted) as error:  # noqa: BLE001 - told below, and a bug as a bug
             failure = error
         report = None if self._pipeline is None else self._pipeline.report
         code = self._tell_failure(failure, report)
@@ -49,13 +48,21 @@ class Session:
                 leave_now(code)
         return code
 
-    def _watch(self, stack: ExitStack) -> None:
+    def _watch(self) -> None:
+        with ExitStack() as told:
+            with ExitStack() as opened:
+                pipeline = self._pipeline = self._joined(opened, told)
+                opened.pop_all()  # from here on they are the pipeline's, which knows what must not be closed
+            self._signals.hand_over(pipeline.stop)
+            pipeline.run()
+
+    def _joined(self, opened: ExitStack, told: ExitStack) -> Pipeline:
         settings = self._resolved.settings
         if settings.summary is not None:
             inputs = inputs_of(settings)
             self._summary_path = claim_summary(settings.summary, inputs=inputs, force=settings.force)
-        parts = self._parts = open_parts(settings, stack)
-        progress = stack.enter_context(
+        parts = self._parts = open_parts(settings, opened)
+        progress = told.enter_context(
             open_progress(
                 parts.source.info,
                 live=parts.source.live,
@@ -64,7 +71,7 @@ class Session:
                 outlet=self._outlet,
             )
         )
-        self._pipeline = Pipeline(
+        return Pipeline(
             parts.source,
             parts.detector,
             parts.sinks,
@@ -75,15 +82,14 @@ class Session:
             on_status=progress.update,
             on_command=parts.desk.obey,
         )
-        self._signals.hand_over(self._pipeline.stop)
-        self._pipeline.run()
 
     def _tell_failure(self, failure: BaseException | None, report: Report | None) -> int:
         """Say what went wrong; the exit code that it has."""
         stopped = self._signals.exit_code
-        if stopped is not None and (failure is None or self._pipeline is None):
-            if self._pipeline is None:
-                logger.info("stopped before the run began")
+        if isinstance(failure, Interrupted):
+            logger.info("stopped before the run began")
+            return stopped or SIGINT_EXIT
+        if failure is None and stopped is not None:
             return stopped
         if failure is None:
             return report.errors[0].exit_code if report is not None and report.errors else 0

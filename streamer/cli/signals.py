@@ -4,8 +4,8 @@ A thread hears of signals through the interpreter's wake-up file, because the ma
 library for seconds, and Python's own handlers run on the main thread only. Called by the verbs that run something.
 """
 
-import logging
 import os
+import select
 import signal
 import socket
 import threading
@@ -13,13 +13,19 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
 
-logger = logging.getLogger(__name__)
-
 SIGINT_EXIT = 130
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 GOODBYE = b"streamer: stopped at once; what was being written may be incomplete\n"
+
+
+class Interrupted(BaseException):
+    """A signal came before there was a run to stop.
+
+    Not KeyboardInterrupt: the interpreter remembers one that passed through code which it executes from a string, as
+    imports do, and then ends the process by SIGINT whatever exit code was asked for.
+    """
 
 
 def exit_code_of(signum: int) -> int:
@@ -35,8 +41,9 @@ def leave_now(code: int) -> None:
 class Signals:
     """Listens from `with` to its end; on the main thread only.
 
-    Until something is handed over, the first signal raises KeyboardInterrupt on the main thread; afterwards it calls
-    what was handed over, from the listening thread. The second one calls `leave` with the exit code.
+    Until something is handed over, the first signal raises Interrupted on the main thread; afterwards it calls what was
+    handed over, from the listening thread. The second one calls `leave` with the exit code. Nothing here writes where
+    it could be held up: whoever presses Ctrl-C may have stopped the terminal first.
     """
 
     def __init__(self, *, leave: Callable[[int], None] = leave_now) -> None:
@@ -80,7 +87,7 @@ class Signals:
     def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
         if self._stop is None:
             self.received = self.received or signum
-            raise KeyboardInterrupt
+            raise Interrupted
 
     def _listen(self) -> None:
         heard = 0
@@ -95,8 +102,16 @@ class Signals:
             self.received = self.received or signum
             stop = self._stop
         if not first:
-            os.write(2, GOODBYE)
+            _say_goodbye()
             self._leave(exit_code_of(signum))
         elif stop is not None:
-            logger.info("stopping: what is under way is finished; once more leaves at once")
             stop()
+
+
+def _say_goodbye() -> None:
+    try:
+        _, writable, _ = select.select([], [2], [], 0)
+        if writable:
+            os.write(2, GOODBYE)
+    except (OSError, ValueError):
+        return  # stderr is closed: there is nobody to tell

@@ -72,12 +72,13 @@ class Front:
 
     def pump(self, status: Status) -> bool:
         """Show what is there and do what was asked; False once the person has left."""
-        held = self.paused and not self._steps
+        held = self.paused and self._steps == 0
         if not held:
             self._show_next()
         command = self._view.poll(IDLE_S if held else BRIEF_S)
         if command is Command.QUIT:
             self.close()
+            self._view.close()
             return False
         if command is not None:
             self._obey(command)
@@ -107,7 +108,10 @@ class Front:
     def _show_next(self) -> None:
         try:
             result, image = self.channel.get(WAIT_S)
-        except (ChannelEmpty, ChannelClosed):
+        except ChannelEmpty:
+            return
+        except ChannelClosed:
+            self._steps = 0
             return
         self._steps = max(0, self._steps - 1)
         self._view.show(image)
@@ -121,10 +125,12 @@ class Front:
         if command is Command.PAUSE:
             self.paused = not self.paused
         elif command is Command.STEP:
-            self._steps += self.paused
+            if self.paused:
+                self._steps += 1
             self.paused = True
-        elif command in {Command.CONF_UP, Command.CONF_DOWN}:
-            step = CONF_STEP if command is Command.CONF_UP else -CONF_STEP
-            self._detector.conf = round(min(0.95, max(CONF_STEP, self._detector.conf + step)), 2)
+        elif command is Command.CONF_UP:
+            self._detector.conf = max(self._detector.conf, round(min(0.95, self._detector.conf + CONF_STEP), 2))
+        elif command is Command.CONF_DOWN:
+            self._detector.conf = min(self._detector.conf, round(max(0.05, self._detector.conf - CONF_STEP), 2))
         elif command is not Command.REDRAW and self._on_command is not None and self._last is not None:
             self._on_command(command, self._last)

@@ -37,7 +37,7 @@ class Inference:
         began_ns = self._clock.now_ns()
         try:
             with stage.busy("detect"):
-                found: list[Detections | None] = [*self._detector.detect([frame.image for frame in frames])]
+                found: list[Detections | None] = [*self._asked(frames)]
         except Exception as error:  # noqa: BLE001 - one bad frame must not end the run
             if len(frames) > 1:
                 return [self.detect(stage, [frame])[0] for frame in frames]
@@ -49,6 +49,12 @@ class Inference:
             self._tally.detected(frame.index, "inferred")
             self._meters.detect.mark(now_ns)
             self._meters.detect_time.add((now_ns - began_ns) // len(frames))
+        return found
+
+    def _asked(self, frames: Sequence[Frame]) -> list[Detections]:
+        found = self._detector.detect([frame.image for frame in frames])
+        if len(found) != len(frames):
+            raise ModelError(f"the detector gave {len(found)} results for {len(frames)} images")
         return found
 
     def check(self) -> None:

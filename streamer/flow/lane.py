@@ -1,6 +1,7 @@
 """One sink with the channel that leads to it and the thread that serves it."""
 
 import logging
+from dataclasses import replace
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import Clock
@@ -59,7 +60,7 @@ class Lane:
     def put(self, result: Result) -> None:
         """Hand one result over; raises ChannelClosed when the sink's thread died of a bug."""
         try:
-            self.channel.put(result)
+            self.channel.put(result if self.sink.needs_image else replace(result, image=None))
         except ChannelClosed:
             if self.error is None:
                 raise

@@ -4,26 +4,41 @@ It is what lets a slow model make boxes old without making the picture late.
 """
 
 import threading
+from collections import deque
+from dataclasses import dataclass
 
 from streamer.clock import NS_PER_S, Clock
 from streamer.frame import Detections, Frame
 
 
-class Newest:
-    """One slot that is overwritten. Safe to use from several threads."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Detections, and the frame they were found on, without its image."""
 
-    def __init__(self, clock: Clock) -> None:
+    index: int
+    epoch: int
+    captured_ns: int
+    detections: Detections
+
+
+class Newest:
+    """The last few detections. Safe to use from several threads.
+
+    depth: how many are kept: as many as rendering may lag behind inference, so that a frame is never shown under the
+    boxes of a later one.
+    """
+
+    def __init__(self, clock: Clock, *, depth: int) -> None:
         self._clock = clock
         self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._detections = Detections.empty()
+        self._seen: deque[_Seen] = deque(maxlen=depth)
         self._settled_index = -1
         self._closed = False
 
     def publish(self, frame: Frame, detections: Detections) -> None:
         """The detections of `frame` are there."""
         with self._changed:
-            self._frame, self._detections = frame, detections
+            self._seen.append(_Seen(frame.index, frame.epoch, frame.captured_ns, detections))
             self._settled_index = max(self._settled_index, frame.index)
             self._changed.notify_all()
 
@@ -40,7 +55,7 @@ class Newest:
             self._changed.notify_all()
 
     def lookup(self, frame: Frame, *, patience_ns: int) -> Detections:
-        """The newest detections, with their age as seen from `frame`.
+        """The newest detections of this frame or one before it, with their age as seen from `frame`.
 
         Waits for those of `frame` itself until `patience_ns` after it was captured, and no longer. Detections of
         another epoch belong to another picture and are not carried over.
@@ -49,7 +64,7 @@ class Newest:
             left_ns = frame.captured_ns + patience_ns - self._clock.now_ns()
             if left_ns > 0:
                 self._changed.wait_for(lambda: self._closed or self._settled_index >= frame.index, left_ns / NS_PER_S)
-            seen, detections = self._frame, self._detections
-        if seen is None or seen.epoch != frame.epoch:
+            known = [seen for seen in self._seen if seen.index <= frame.index and seen.epoch == frame.epoch]
+        if not known:
             return Detections.empty()
-        return detections.aged(max(0, frame.captured_ns - seen.captured_ns))
+        return known[-1].detections.aged(frame.captured_ns - known[-1].captured_ns)

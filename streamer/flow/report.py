@@ -25,9 +25,9 @@ class Report:
 
     ended: why it ended.
     errors: of sinks that failed while the run went on.
-    abandoned: threads that hung and were left behind; they end with the process.
+    abandoned: threads that hung and were left behind. The interpreter waits for them when it ends: `os._exit` does not.
     latency_ms: p50, p95 and p99 from the capture of a frame until it was shown, or handed to the sinks without a view.
-    detect_ms: p50, p95 and p99 of the detector's time for one frame.
+    detect_ms: p50, p95 and p99 of the detector's time for one frame. Both are of the last 512 frames.
     """
 
     ledger: Ledger

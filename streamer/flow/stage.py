@@ -26,7 +26,8 @@ class Stage:
     leave: closes the channels downstream and aborts those upstream. It runs however the body ended, so that no
         neighbour waits for this stage; it may be called again, from another thread, when the stage hangs.
     abandon: told, with the seconds waited, that the stage hangs and is left behind.
-    expendable: it may be left behind when a stream ends, and not only when somebody wants to leave.
+    expendable: it may be left behind while the run goes on, and not only when somebody wants to leave.
+    patience_ns: its work may take this long before it is called a stall.
 
     While the body works on something that may hang it says so with `busy`; waiting for a channel is not work. A channel
     that is closed under it is its ordinary end.
@@ -41,11 +42,13 @@ class Stage:
         clock: Clock,
         abandon: Callable[[float], None] = lambda _waited_s: None,
         expendable: bool = False,
+        patience_ns: int = 0,
     ) -> None:
         self.name = name
         self.leave = leave
         self.abandon = abandon
         self.expendable = expendable
+        self.patience_ns = patience_ns
         self.error: BaseException | None = None
         self.work: Work | None = None
         self._body = body

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from streamer.clock import NS_PER_S, Clock
+from streamer.clock import NS_PER_S
 from streamer.flow.stage import Stage
 from streamer.flow.watchdog import Watchdog
 
@@ -22,17 +22,17 @@ class Supervisor:
     grace_s: how long one call may hold up the end. stall_s: how long before it is reported.
     """
 
-    def __init__(self, *, clock: Clock, grace_s: float, stall_s: float) -> None:
+    def __init__(self, *, grace_s: float, stall_s: float) -> None:
         self.error: BaseException | None = None
         self.stop_requested = False
-        self.leaving_ns: int | None = None
+        self.leaving = False
         self.abandoned: list[Stage] = []
-        self._clock = clock
         self._grace_ns = round(grace_s * NS_PER_S)
         self._close_grace_ns = max(self._grace_ns, round(CLOSE_GRACE_S * NS_PER_S))
         self._watchdog = Watchdog(stall_s=stall_s)
         self._stages: list[Stage] = []
         self._running: set[Stage] = set()
+        self._tidied: set[Stage] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
 
@@ -41,20 +41,28 @@ class Supervisor:
         """Whether any stage still runs."""
         return bool(self._running)
 
+    @property
+    def capturing(self) -> bool:
+        """Whether the first stage, which reads the source, still runs."""
+        return self._stages[:1] != [] and self._stages[0] in self._running
+
     def start(self, stages: Sequence[Stage]) -> None:
         """Start the stages, which are given from source to sink; the last one first, so that none waits for its taker.
 
         Raises RuntimeError when the system gives no more threads.
         """
-        self._stages = list(stages)
-        for stage in reversed(self._stages):
+        for stage in reversed(stages):
             with self._lock:
                 self._running.add(stage)
             try:
                 stage.start(self._ended)
             except RuntimeError:
                 self._running.discard(stage)
+                # Those that will never be there take their leave: nobody waits for them.
+                for missing in stages[: len(stages) - len(self._stages)]:
+                    missing.leave()
                 raise
+            self._stages.insert(0, stage)
 
     def request_stop(self) -> None:
         """Ask for the end; from any thread and from a signal handler, which must not wait for a lock."""
@@ -72,18 +80,24 @@ class Supervisor:
         self._wake.wait(TICK_S)
         self._wake.clear()
 
+    def leave(self) -> None:
+        """The run is to end: from now on everything has the same time to finish."""
+        self.leaving = True
+        self._watchdog.start_anew()
+
     def check(self, now_ns: int) -> str:
         """Look after the stages; what stands still, for people."""
         with self._lock:
             running = [stage for stage in self._stages if stage in self._running]
-            failed = self.error is not None
-        if failed:
-            # Once more for those that ended: their leaving may have been what failed.
-            for stage in self._stages:
-                if stage not in running:
-                    stage.leave()
-        self._give_up_the_hung(running, now_ns)
-        return self._watchdog.check(running, now_ns)
+        stalls = self._watchdog.look(running, now_ns)
+        for stage in self._stages:
+            if stage.error is not None and stage not in self._tidied and stage not in running:
+                self._tidied.add(stage)
+                stage.leave()  # once more: its leaving may have been what failed
+        for stage in running:
+            if self._hangs(stage):
+                self._abandon(stage)
+        return stalls
 
     def join(self) -> None:
         """Wait for the last acts of every thread that was not left behind."""
@@ -98,22 +112,20 @@ class Supervisor:
             self.fail(stage.error)
         self._wake.set()
 
-    def _give_up_the_hung(self, running: Sequence[Stage], now_ns: int) -> None:
-        """Leave threads behind that stand in one call for too long once the run is to end.
+    def _hangs(self, stage: Stage) -> bool:
+        """Whether it has to be left behind: a sink at any time, the rest only once somebody wants to leave.
 
-        When a stream merely ended, only the expendable ones are: a slow detector still owes frames.
+        A slow detector owes frames for as long as they are wanted.
         """
-        source_left = self._stages[0] not in running
-        for stage in running:
-            work = stage.work
-            if work is None or not (self.leaving_ns is not None or (stage.expendable and source_left)):
-                continue
-            waited_ns = now_ns - max(work.since_ns, self.leaving_ns or 0)
-            if waited_ns > (self._close_grace_ns if work.doing == "close" else self._grace_ns):
-                logger.error("%s hangs (%s): left behind", stage.name, work.doing)
-                self._abandon(stage, waited_s=waited_ns / NS_PER_S)
+        work = stage.work
+        if work is None or not (self.leaving or stage.expendable):
+            return False
+        grace_ns = self._close_grace_ns if work.doing == "close" else self._grace_ns
+        return self._watchdog.stood_ns(stage) > grace_ns
 
-    def _abandon(self, stage: Stage, *, waited_s: float) -> None:
+    def _abandon(self, stage: Stage) -> None:
+        waited_s = self._watchdog.stood_ns(stage) / NS_PER_S
+        logger.error("%s hangs, after %.1f s it is left behind", stage.name, waited_s)
         self.abandoned.append(stage)
         with self._lock:
             self._running.discard(stage)

@@ -22,8 +22,9 @@ class _Fate:
 class Tally:
     """Counts each frame once, when both of its ways have ended: through the detector, and through rendering.
 
-    A frame that the detector saw is `inferred`, or `failed` where it raised, whatever came after. One that it did not
-    see is `carried` if it was rendered under older detections, else `dropped`. Until both are known it is in flight.
+    A frame on which the detector raised is `failed`. One that was discarded before it was drawn is `dropped`, whether
+    the detector saw it or not: nobody else did. Of the rest, those that the detector saw are `inferred`, and those that
+    went under older detections `carried`. Until both ways are known a frame is in flight.
     """
 
     def __init__(self) -> None:
@@ -92,6 +93,8 @@ class Tally:
     def _settle(self, index: int, fate: _Fate) -> None:
         if fate.detected is None or fate.rendered is None:
             return
-        unseen = "carried" if fate.rendered == "rendered" else "dropped"
-        self._counts[unseen if fate.detected == "skipped" else fate.detected] += 1
+        if fate.rendered == "dropped" and fate.detected != "failed":
+            self._counts["dropped"] += 1
+        else:
+            self._counts["carried" if fate.detected == "skipped" else fate.detected] += 1
         del self._pending[index]

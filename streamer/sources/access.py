@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 logger = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT_S = 5.0
-"""How long `close` waits for a read that is under way; longer than the two seconds that V4L2 waits for a frame."""
+CLOSE_TIMEOUT_S = 0.05
+"""How long `close` waits for a read that is under way: as long as reading takes, not as long as hanging does."""
 
 
 class Access:
@@ -44,7 +44,7 @@ class Access:
         """Let the capture go. Idempotent, from any thread; waits at most `timeout_s` for a read that is under way."""
         self.closing.set()
         if not self._lock.acquire(timeout=timeout_s):
-            logger.warning("%s: still reading after %g s; it is let go when the read returns", self._name, timeout_s)
+            logger.debug("%s: still reading after %g s; it is let go when the read returns", self._name, timeout_s)
             return
         try:
             self._let_go()

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from streamer.cli.signals import SIGNALS, Signals, exit_code_of
+from streamer.cli.signals import SIGNALS, Interrupted, Signals, exit_code_of
 
 WAIT_S = 10.0
 
@@ -13,7 +13,7 @@ WAIT_S = 10.0
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_before_the_run_the_first_signal_interrupts(signum: signal.Signals, code: int) -> None:
     with Signals() as signals:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted):
             signal.raise_signal(signum)
         assert signals.exit_code == code
 
@@ -49,7 +49,7 @@ def test_the_second_signal_leaves_at_once_with_its_code(capfd: pytest.CaptureFix
 def test_a_signal_that_came_before_the_hand_over_is_not_lost() -> None:
     asked = threading.Event()
     with Signals() as signals:
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(Interrupted):
             signal.raise_signal(signal.SIGINT)
         signals.hand_over(asked.set)
         assert asked.wait(WAIT_S)
