@@ -77,7 +77,7 @@ class Lane:
         )
 
     def _abandon(self, waited_s: float) -> None:
-        self._fail(SinkError(f"it did not answer for {waited_s:.0f} s and was left behind", where=self.sink.name))
+        self._fail(SinkError(f"it did not answer for {waited_s:.0f} s and was left behind"))
 
     def _serve(self, stage: Stage) -> None:
         try:
