@@ -14,10 +14,11 @@ first cause is what the caller gets.
 import logging
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, get_args
 
 from streamer.channel import Channel, ChannelClosed, ChannelEmpty, Policy
 from streamer.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
+from streamer.errors import ConfigError
 from streamer.flow.front import Front
 from streamer.flow.inference import Inference
 from streamer.flow.lane import Lane
@@ -77,6 +78,8 @@ class Pipeline:
         grace_s: float = 5.0,
         stall_s: float = 2.0,
     ) -> None:
+        if policy not in get_args(PolicyName):
+            raise ConfigError(f"{policy!r} is no policy", where="policy", hint="auto, all or latest")
         self.report: Report | None = None
         self._source = source
         self._detector = detector
@@ -457,6 +460,7 @@ class Pipeline:
             sinks=tuple(lane.report() for lane in self._lanes),
             errors=tuple(lane.error for lane in self._lanes if lane.error is not None),
             abandoned=tuple(stage.name for stage in self._supervisor.abandoned),
+            rejected_boxes=self._meters.rejected_boxes,
             latency_ms=self._meters.latency.percentiles_ms(),
             detect_ms=self._meters.detect_time.percentiles_ms(),
         )

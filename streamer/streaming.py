@@ -57,7 +57,7 @@ def stream(
     *,
     model: str | PathLike[str],
     conf: float = 0.5,
-    classes: Sequence[str] = (),
+    classes: str | Sequence[str] = (),
     policy: PolicyName = "auto",
     source_options: SourceOptions | None = None,
     model_options: ModelOptions | None = None,
@@ -74,7 +74,9 @@ def stream(
     from streamer.overlay import Style, draw  # noqa: PLC0415 - OpenCV is loaded when it is first needed
 
     source_options = source_options or SourceOptions()
-    options = model_options or ModelOptions(conf=conf, classes=tuple(classes))
+    options = model_options or ModelOptions(
+        conf=conf, classes=(classes,) if isinstance(classes, str) else tuple(classes)
+    )
     uri = str(source)
     if is_camera(uri):
         # The model first: its lamp is not on, and no frame is late, while the model loads.

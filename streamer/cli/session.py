@@ -123,4 +123,5 @@ class Session:
 def _tell_ledger(report: Report) -> None:
     """The last line of every run."""
     fields = {"ledger": ledger_fields(report.ledger), "elapsed_s": round(report.elapsed_s, 3), "ended": report.ended}
-    logger.info("%s; %.1f s, %s", report.ledger, report.elapsed_s, report.ended, extra={"fields": fields})
+    late = "".join(f", {sink.dropped} too late for {sink.name}" for sink in report.sinks if sink.dropped)
+    logger.info("%s%s; %.1f s, %s", report.ledger, late, report.elapsed_s, report.ended, extra={"fields": fields})

@@ -15,7 +15,8 @@ from typing import Self
 
 SIGINT_EXIT = 130
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, a polite request, and a terminal that was closed; Windows has no SIGHUP."""
 
 GOODBYE = b"streamer: stopped at once; what was being written may be incomplete\n"
 
@@ -29,7 +30,7 @@ class Interrupted(BaseException):
 
 
 def exit_code_of(signum: int) -> int:
-    """What a shell expects of a program that a signal ended: 130 for SIGINT, 143 for SIGTERM."""
+    """What a shell expects of a program that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
     return 128 + signum
 
 
@@ -54,7 +55,7 @@ class Signals:
 
     @property
     def exit_code(self) -> int | None:
-        """130 or 143 once a signal has come, else None."""
+        """130, 143 or 129 once a signal has come, else None."""
         return None if self.received is None else exit_code_of(self.received)
 
     def hand_over(self, stop: Callable[[], None]) -> None:
@@ -69,7 +70,7 @@ class Signals:
         self._ear, self._mouth = socket.socketpair()
         self._mouth.settimeout(0)
         self._wakeup_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, self._interrupt) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._interrupt) for number in SIGNALS if _heeded(number)}
         self._thread = threading.Thread(target=self._listen, name="signals")
         self._thread.start()
         return self
@@ -93,7 +94,7 @@ class Signals:
         heard = 0
         while data := self._ear.recv(16):
             for signum in data:
-                if signum in SIGNALS:
+                if signum in self._before:
                     heard += 1
                     self._obey(signum, first=heard == 1)
 
@@ -106,6 +107,11 @@ class Signals:
             self._leave(exit_code_of(signum))
         elif stop is not None:
             stop()
+
+
+def _heeded(signum: int) -> bool:
+    """Not SIGHUP under nohup. An ignored SIGINT is heeded: shells ignore it for all that they start with `&`."""
+    return signum in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(signum) is not signal.SIG_IGN
 
 
 def _say_goodbye() -> None:

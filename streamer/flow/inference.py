@@ -45,6 +45,7 @@ class Inference:
             return [None]
         self._succeeded, self._in_a_row = True, 0
         now_ns = self._clock.now_ns()
+        self._meters.rejected_boxes += sum(detections.rejected for detections in found if detections is not None)
         for frame in frames:
             self._tally.detected(frame.index, "inferred")
             self._meters.detect.mark(now_ns)

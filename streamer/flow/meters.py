@@ -4,7 +4,10 @@ from streamer.clock import LatencyMeter, RateMeter
 
 
 class Meters:
-    """Rates of the three ends, the latency from capture to where frames leave, the detector's time, the boxes' age."""
+    """Rates of the three ends, the latency from capture to where frames leave, the detector's time, the boxes' age.
+
+    rejected_boxes: rows of the detector's that could not be detections; see `Detections.from_raw`.
+    """
 
     def __init__(self) -> None:
         self.capture = RateMeter()
@@ -13,3 +16,4 @@ class Meters:
         self.latency = LatencyMeter()
         self.detect_time = LatencyMeter()
         self.age_ns = 0
+        self.rejected_boxes = 0

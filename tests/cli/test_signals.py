@@ -65,4 +65,4 @@ def test_handlers_and_wake_up_file_are_put_back() -> None:
 
 
 def test_exit_codes_are_those_of_shells() -> None:
-    assert [exit_code_of(signum) for signum in SIGNALS] == [130, 143]
+    assert [exit_code_of(signum) for signum in SIGNALS] == [130, 143, 129]
