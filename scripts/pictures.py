@@ -12,7 +12,7 @@ import numpy as np
 
 from streamer.frame import Detections, Image, Ledger, Status
 from streamer.labels import Labels
-from streamer.overlay import draw, draw_help, draw_panel
+from streamer.overlay import draw, draw_view
 from streamer.sinks.pictures import save_picture
 from streamer.sources import open_source
 
@@ -67,13 +67,14 @@ def main() -> None:
     """Write them all."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
     folder.mkdir(parents=True, exist_ok=True)
-    save_picture(folder / "view.png", draw_panel(drawn((1280, 720)), STATUS))
-    save_picture(folder / "help.png", draw_help(draw_panel(drawn((640, 480)), STATUS)))
-    small = draw_panel(drawn((176, 144)), STATUS)
+    save_picture(folder / "view.png", draw_view(drawn((1280, 720)), STATUS), force=True)
+    save_picture(folder / "help.png", draw_view(drawn((640, 480)), STATUS, keys=True), force=True)
+    small = draw_view(drawn((176, 144)), STATUS)
     enlarged = cv2.resize(small, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
-    save_picture(folder / "176x144.png", np.asarray(enlarged, np.uint8))
-    large = draw_panel(drawn((3840, 2160)), STATUS)
-    save_picture(folder / "4k.jpg", np.asarray(cv2.resize(large, (1920, 1080), interpolation=cv2.INTER_AREA), np.uint8))
+    save_picture(folder / "176x144.png", np.asarray(enlarged, np.uint8), force=True)
+    large = draw_view(drawn((3840, 2160)), STATUS)
+    shrunk = cv2.resize(large, (1920, 1080), interpolation=cv2.INTER_AREA)
+    save_picture(folder / "4k.jpg", np.asarray(shrunk, np.uint8), force=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ Color = tuple[int, int, int]
 MAX_FILE_BYTES = 16_000_000
 """The largest label file that is read."""
 
+MAX_UNREADABLE = 0.1
+"""The share of a file's characters that may be unreadable: a name in another encoding passes, a picture does not."""
+
 PLACEHOLDERS = frozenset({"", "???", "n/a", "background", "__background__"})
 """What files write where an id has no class of its own."""
 
@@ -158,12 +161,19 @@ def _read(path: Path) -> str:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_FILE_BYTES:
             raise ConfigError(f"{size_bytes / 1e6:.0f} MB is too large for a label file", where=str(path))
+        if not path.is_file():
+            raise ConfigError("is no file", where=str(path))
         data = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(f"the labels cannot be read: {reason}", where=str(path)) from error
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    return data.decode(encoding, errors="replace")
+    text = data.decode(encoding, errors="replace")
+    if text.count("\ufffd") + text.count("\0") > MAX_UNREADABLE * len(text):
+        raise ConfigError(
+            "is no text", where=str(path), hint="a label file holds class names: .pbtxt, .txt, .json or .csv"
+        )
+    return text
 
 
 def _numbered_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -183,6 +193,7 @@ def _add(names: dict[int, str], class_id: int, name: str, *, path: Path, line: i
     names[class_id] = name
 
 
+_ID = re.compile("[0-9]{1,9}")
 _WITH_ID = re.compile(r"([0-9]{1,9})(?:\s*:\s*|\s+)(\S.*)")
 
 
@@ -205,7 +216,7 @@ def _csv(path: Path, text: str) -> dict[int, str]:
     try:
         for row in filter(None, reader):
             cells = [cell.strip() for cell in row]
-            if len(cells) >= 2 and cells[0].isdecimal():
+            if len(cells) >= 2 and _ID.fullmatch(cells[0]):
                 _add(names, int(cells[0]), cells[1], path=path, line=reader.line_num)
             elif reader.line_num > 1:
                 raise _bad(path, reader.line_num, "a row is id,name")
@@ -221,13 +232,15 @@ def _json(path: Path, text: str) -> LabelFile:
         raise _bad(path, error.lineno, f"no JSON: {error.msg}") from error
     except RecursionError as error:
         raise _bad(path, 1, "nested too deeply") from error
+    except ValueError as error:
+        raise _bad(path, 1, "a number in it is too long") from error
     if isinstance(value, dict):
         value = next((value[key] for key in ("categories", "classes", "names", "labels") if key in value), value)
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return LabelFile(path, dict(enumerate(value)), "counted")
     names: dict[int, str] = {}
     for class_id, name in _json_pairs(value):
-        if not str(class_id).isdecimal() or not isinstance(name, str):
+        if not _ID.fullmatch(str(class_id)) or not isinstance(name, str):
             raise _bad(path, 1, f"{printable(f'{class_id!r}: {name!r}')} is no id with a name")
         _add(names, int(str(class_id)), name, path=path, line=1)
     return LabelFile(path, names, "written")
@@ -298,7 +311,7 @@ def _item(tokens: Iterator[tuple[str, str, int]]) -> dict[str, str] | None:
 def _add_item(names: dict[int, str], fields: Mapping[str, str], *, path: Path, line: int) -> None:
     class_id = fields.get("id", "")
     name = fields.get("display_name") or fields.get("name")
-    if not class_id.isdecimal() or name is None:
+    if not _ID.fullmatch(class_id) or name is None:
         raise _bad(path, line, "an item needs an id that is a number, and a name")
     _add(names, int(class_id), name, path=path, line=line)
 

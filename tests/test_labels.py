@@ -99,6 +99,10 @@ BROKEN = {
     "json category without a name": ("labels.json", '[{"id": 1}]', r"labels.json:1: .* no id"),
     "json of one number": ("labels.json", "3", r"labels.json:1: .* no id"),
     "csv of names": ("labels.csv", "id,name\n0,person\ncar\n", r"labels.csv:3: a row is id,name"),
+    "json with an id of 5000 digits": ("labels.json", f'{{"{"1" * 5000}": "person"}}', r"labels.json:1: .* no id"),
+    "json with a number of 5000 digits": ("labels.json", f'[{{"id": {"1" * 5000}}}]', r"labels.json:1: .* too long"),
+    "csv with an id of 5000 digits": ("labels.csv", f"{'1' * 5000},a\n{'1' * 5000},b", r"labels.csv:2: a row is id"),
+    "pbtxt with an id of 5000 digits": ("map.pbtxt", f"item {{ id: {'1' * 5000} name: 'x' }}", r"map.pbtxt:1: an item"),
     "id twice": ("labels.txt", "0 person\n1 car\n1 cat\n", r"labels.txt:3: the id 1 stands there twice"),
     "pbtxt id twice": ("map.pbtxt", f"{ITEM_LINE}\n{ITEM_LINE}", r"map.pbtxt:2: the id 1"),
     "pbtxt without an id": ("map.pbtxt", "item {\n name: 'x'\n}", r"map.pbtxt:1: an item needs an id"),
@@ -120,7 +124,7 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, name: str, content
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.txt", tmp_path, Path("a\0b")):
-        with pytest.raises(ConfigError, match="cannot be read"):
+        with pytest.raises(ConfigError, match=r"cannot be read|is no file"):
             load_labels(path)
 
 
@@ -253,3 +257,16 @@ def test_files_of_public_models_are_read(name: str, expected: dict[int, str], co
     found = _names(file)
     assert {n: found.get(n) for n in expected} == expected
     assert len(file.labels(file.offset)) == count
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)) * 8, b"\0" * 64, b"\x89PNG\r\n\x1a\n" + bytes(200)])
+def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match="is no text"):
+        load_labels(path)
+
+
+def test_what_is_no_file_is_refused_without_reading() -> None:
+    with pytest.raises(ConfigError, match=r"is no file|cannot be read"):
+        load_labels("/dev/zero")

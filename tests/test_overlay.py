@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamer.frame import Detections, Image, Ledger, Status
 from streamer.labels import Labels
-from streamer.overlay import Style, draw, draw_help, draw_panel
+from streamer.overlay import Style, draw, draw_view
 from streamer.overlay.lettering import (
     BLACK,
     WHITE,
@@ -271,7 +271,7 @@ def test_twenty_boxes_at_their_usual_density_all_keep_their_labels_apart() -> No
 def test_the_panel_stays_in_its_corner_and_leaves_its_input_alone(size_px: tuple[int, int], full: bool) -> None:  # noqa: FBT001 - pytest passes it by name
     image = canvas(size_px)
     image.setflags(write=False)
-    inked = changed(image, draw_panel(image, STATUS, full=full))
+    inked = changed(image, draw_view(image, STATUS, panel=full))
     assert inked.any() == full
     assert not inked[round(0.75 * size_px[1]) :].any()
     assert not inked[:, round(0.75 * size_px[0]) :].any()
@@ -280,19 +280,19 @@ def test_the_panel_stays_in_its_corner_and_leaves_its_input_alone(size_px: tuple
 @pytest.mark.parametrize("state", ["starting", "paused", "stalled", "draining", "ended"])
 def test_what_must_not_be_missed_is_shown_without_the_panel(state: str) -> None:
     image = canvas((640, 480))
-    assert changed(image, draw_panel(image, Status(state=state), full=False)).any()
-    assert changed(image, draw_panel(image, Status(state="running", recording=True), full=False)).any()
-    assert not changed(image, draw_panel(image, Status(state="running"), full=False)).any()
+    assert changed(image, draw_view(image, Status(state=state), panel=False)).any()
+    assert changed(image, draw_view(image, Status(state="running", recording=True), panel=False)).any()
+    assert not changed(image, draw_view(image, Status(state="running"), panel=False)).any()
 
 
 @pytest.mark.parametrize(("state", "color"), [("paused", (40, 180, 250)), ("stalled", (50, 50, 205))])
 def test_a_run_that_stands_still_has_a_coloured_head(state: str, color: tuple[int, int, int]) -> None:
-    drawn = draw_panel(canvas((640, 480)), Status(state=state, detail="waits for the camera"))
+    drawn = draw_view(canvas((640, 480)), Status(state=state, detail="waits for the camera"))
     assert (drawn == np.array(color)).all(axis=2).sum() > 1000
 
 
 def test_a_recording_has_a_red_dot() -> None:
-    drawn = draw_panel(canvas((640, 480)), Status(state="running", recording=True))
+    drawn = draw_view(canvas((640, 480)), Status(state="running", recording=True))
     assert (drawn == np.array((60, 60, 240))).all(axis=2).sum() > 30
 
 
@@ -301,14 +301,25 @@ def test_a_recording_has_a_red_dot() -> None:
 def test_the_panel_and_the_keys_can_be_drawn_on_an_image_of_any_size(size_px: tuple[int, int], detail: str) -> None:
     image = canvas(size_px)
     status = Status(state="stalled", detail=detail, live=True, capture_fps=1e9, latency_p95_ms=1e12, recording=True)
-    assert draw_panel(image, status).shape == image.shape
-    assert draw_help(image).shape == image.shape
+    assert draw_view(image, status).shape == image.shape
+    assert draw_view(image, status, keys=True).shape == image.shape
     assert (image == 128).all()
+
+
+def test_the_view_is_copied_once_or_not_at_all() -> None:
+    image = canvas((640, 480))
+    image.setflags(write=False)
+    assert draw_view(image, Status(state="running"), panel=False) is image
+    drawn = draw_view(image, STATUS, keys=True)
+    assert not np.shares_memory(drawn, image)
+    own = canvas((640, 480))
+    assert draw_view(own, STATUS, keys=True, own=True) is own
+    np.testing.assert_array_equal(own, drawn)
 
 
 @pytest.mark.parametrize("size_px", SIZES)
 def test_all_keys_fit_on_the_image(size_px: tuple[int, int]) -> None:
-    inked = changed(canvas(size_px), draw_help(canvas(size_px)))
+    inked = changed(canvas(size_px), draw_view(canvas(size_px), Status(state="running"), panel=False, keys=True))
     assert inked.any()
     assert not inked[0].any()
     assert not inked[-1].any()

@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, cast
+from typing import Annotated, TextIO, cast
 
 import typer
 
@@ -15,7 +15,7 @@ import streamer
 from streamer.cli.config import config_app
 from streamer.cli.failures import code_of, told
 from streamer.cli.flags import with_settings
-from streamer.cli.logs import safe_lines
+from streamer.cli.logs import safe_lines, write_stderr
 from streamer.cli.run import run_verb
 from streamer.errors import StreamerError
 
@@ -72,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     arguments: without the program's name; None takes the process's own. Raises SystemExit, always.
     """
+    _fill_standard_files()
     given = sys.argv[1:] if arguments is None else list(arguments)
     code = _guarded(given)
     sys.exit(_flushed(code))
@@ -87,7 +88,7 @@ def _guarded(arguments: list[str]) -> int:
         return int(getattr(error, "exit_code", 2))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door: a bug is told as a bug
         if {"-v", "--verbose"} & set(arguments) and not isinstance(error, StreamerError):
-            traceback.print_exception(error)
+            write_stderr("".join(traceback.format_exception(error)).rstrip())
         for line in told(error):
             _say(line)
         return code_of(error)
@@ -117,19 +118,40 @@ def _message(error: Exception) -> str:
 
 def _say(text: str) -> None:
     for line in safe_lines(text):
-        typer.echo(f"streamer: error: {line}", err=True)
+        write_stderr(f"streamer: error: {line}")
+
+
+def _fill_standard_files() -> None:
+    # Where the shell closed one (`2>&-`), the next file that is opened, a recording, would get its number, and whatever
+    # a library says on stderr would go into it.
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _reader_left() -> int:
-    # Whoever read our output has gone, as `head` does; what is still buffered must not raise again at exit.
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - devnull is a name, not a path of ours
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    # Whoever read our output has gone, as `head` does.
+    _forget(sys.stdout)
     return 0
 
 
+def _forget(stream: TextIO) -> None:
+    # What is still buffered must not raise again at exit.
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - devnull is a name, not a path of ours
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
 def _flushed(code: int) -> int:
+    if sys.stderr is not None:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            _forget(sys.stderr)
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         return _reader_left()
     return code

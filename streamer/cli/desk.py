@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from streamer.errors import SinkError
 from streamer.frame import Detections, Image, Result
@@ -21,6 +21,7 @@ from streamer.text import safe_file_name
 logger = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class Switch(Protocol):
     """A recording that can be switched on and off."""
 
@@ -35,14 +36,23 @@ class Switch(Protocol):
 class Desk:
     """Draws results as the person wants them, and does what the person asks for.
 
-    recorder: what the key r switches; None where nothing can be recorded.
+    recorder: what the key r switches; None where there is nothing to switch, and `why_none` says why.
     """
 
-    def __init__(self, labels: Labels, *, style: Style, snapshot_dir: Path, recorder: Switch | None = None) -> None:
+    def __init__(
+        self,
+        labels: Labels,
+        *,
+        style: Style,
+        snapshot_dir: Path,
+        recorder: Switch | None = None,
+        why_none: str = "nothing can be recorded here",
+    ) -> None:
         self._labels = labels
         self._style = style
         self._snapshot_dir = snapshot_dir
         self._recorder = recorder
+        self._why_none = why_none
 
     def draw(self, image: Image, detections: Detections) -> Image:
         """`image` with the detections on it, as the style is now."""
@@ -61,7 +71,7 @@ class Desk:
 
     def _toggle_recording(self) -> None:
         if self._recorder is None:
-            logger.warning("nothing can be recorded here")
+            logger.warning("%s", self._why_none)
             return
         self._recorder.toggle()
         logger.info("recording is %s", "on" if self._recorder.recording else "off")

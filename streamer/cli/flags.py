@@ -58,7 +58,7 @@ def _parameters() -> dict[str, tuple[Any, object]]:
 
 def _option(known: SettingField) -> Any:  # noqa: ANN401 - an annotation made at run time
     setting, names = known.setting, [known.flag, *filter(None, [known.setting.short])]
-    if known.kind is bool and setting.group != "itself":
+    if known.kind is bool:
         names[0] = f"{known.flag}/--no-{known.flag[2:]}"
     option = typer.Option(
         *names,

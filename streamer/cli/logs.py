@@ -29,7 +29,7 @@ class Outlet:
     """Where lines go: to stderr, or for a while through something that keeps them apart from a progress bar."""
 
     def __init__(self) -> None:
-        self._write: Write = _write_stderr
+        self._write: Write = write_stderr
 
     def __call__(self, line: str) -> None:
         self._write(line)
@@ -41,14 +41,15 @@ class Outlet:
         try:
             yield
         finally:
-            self._write = _write_stderr
+            self._write = write_stderr
 
 
-def _write_stderr(line: str) -> None:
-    # A reader of stderr that has gone away must not end the run, let alone spoil a recording.
-    with suppress(BrokenPipeError):
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+def write_stderr(line: str) -> None:
+    """One line to stderr, if there is one that takes it: full, closed or gone, it must not end a run."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
 
 def safe_lines(text: str) -> list[str]:
@@ -91,7 +92,8 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if line := self.format(record):
-            self._write(line)
+            with suppress(OSError, ValueError):  # a log that cannot be kept must not spoil a recording
+                self._write(line)
 
 
 @contextmanager

@@ -5,10 +5,13 @@ outputs, and the window. Whatever is open is closed again if a later part fails.
 """
 
 import logging
+import os
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from streamer.cli.desk import Desk, Switch, recording_path
 from streamer.config import Settings
@@ -18,8 +21,8 @@ from streamer.labels import Labels
 from streamer.models import ModelOptions, load_detector
 from streamer.overlay import Style
 from streamer.sinks import open_sinks
-from streamer.sinks.folder import Folder
 from streamer.sinks.options import SinkOptions
+from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
 from streamer.sources import is_camera, open_source
@@ -31,6 +34,15 @@ logger = logging.getLogger(__name__)
 
 CAMERA_SIZE_PX = (640, 480)
 """(width, height) that a camera gives, as a rule, when nothing is asked of it."""
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A sink that knows the files it made."""
+
+    @property
+    def recorded_files(self) -> tuple[Path, ...]:
+        """Videos and pictures, in the order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +63,32 @@ class Parts:
     @property
     def recorded_files(self) -> tuple[Path, ...]:
         """What was recorded: videos and pictures."""
-        return tuple(path for sink in self.sinks if isinstance(sink, Recorder | Folder) for path in sink.recorded_files)
+        return tuple(path for sink in self.sinks if isinstance(sink, Keeper) for path in sink.recorded_files)
 
 
 def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     """Open what `settings` ask for; `stack` closes it. Raises StreamerError for the first part that cannot be had."""
     _look_first(settings)
+    inputs = inputs_of(settings)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
-    _try_outputs(settings, early)
+    _try_outputs(settings, early, inputs)
     detector = _detector(settings, _input_size_px(settings, early), stack)
     source = early or _source(settings, stack)
     view = _window(settings, stack)
-    sinks, recorder = _sinks(settings, source, detector, stack, with_key=view is not None)
-    style = Style(labels=not settings.hide_labels, conf=not settings.hide_conf)
-    desk = Desk(detector.labels, style=style, snapshot_dir=settings.snapshot_dir, recorder=recorder)
+    sinks = _sinks(settings, source, detector, inputs, stack)
+    if view is not None and settings.record is None and source.info.kind != "pictures":
+        sinks += _waiting_recorder(settings, source, stack)
+    desk = _desk(settings, detector.labels, sinks)
     if view is None and not sinks:
         logger.warning("nothing is shown and nothing is kept: give OUT, --jsonl or --show")
-    return Parts(source, detector, sinks, view, desk)
+    return Parts(source, detector, tuple(sinks), view, desk)
 
 
 def inputs_of(settings: Settings) -> tuple[Path, ...]:
     """Files and folders that are read, and that no output may replace."""
     uri = settings.source or ""
     path = Path(uri)
-    return (path,) if path.exists() else tuple(map(Path, media_matching(uri)))
+    return (path,) if os.path.lexists(path) else tuple(map(Path, media_matching(uri)))
 
 
 def _look_first(settings: Settings) -> None:
@@ -89,10 +103,15 @@ def _look_first(settings: Settings) -> None:
         raise SinkOpenError(f"no window can be opened: {problem}", where="--show")
 
 
-def _try_outputs(settings: Settings, source: Source | None) -> None:
-    """Open the outputs and close them again: a place that cannot be written is told before the model is loaded."""
+def _try_outputs(settings: Settings, source: Source | None, inputs: tuple[Path, ...]) -> None:
+    """Open the outputs and close them again: a place that cannot be written is told before the model is loaded.
+
+    Pipes are left alone: whoever reads one would take that for the end.
+    """
     info = SourceInfo(settings.source or "") if source is None else source.info
-    for sink in open_sinks(_sink_options(settings, source), labels=Labels(), source=info):
+    options = _sink_options(settings, source, inputs)
+    out, jsonl = (None if path is not None and is_stream(path) else path for path in (options.out, options.jsonl))
+    for sink in open_sinks(replace(options, out=out, jsonl=jsonl), labels=Labels(), source=info):
         sink.close()
 
 
@@ -151,43 +170,52 @@ def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitSt
     return detector
 
 
-def _sink_options(settings: Settings, source: Source | None) -> SinkOptions:
+def _sink_options(settings: Settings, source: Source | None, inputs: tuple[Path, ...]) -> SinkOptions:
+    record = settings.record
     return SinkOptions(
-        out=settings.record,
+        out=None if record is None else Path(record),
+        folder=record is not None and record.endswith("/"),
         jsonl=settings.jsonl,
         force=settings.force,
         crf=settings.crf,
         preset=settings.preset,
-        inputs=inputs_of(settings),
+        inputs=inputs,
         many=source is not None and source.info.several,
         pictures=source is not None and source.info.kind == "pictures",
     )
 
 
 def _sinks(
-    settings: Settings, source: Source, detector: Detector, stack: ExitStack, *, with_key: bool
-) -> tuple[tuple[Sink, ...], Switch | None]:
-    """The outputs, and the one among them that the key r switches."""
-    sinks = open_sinks(_sink_options(settings, source), labels=detector.labels, source=source.info)
+    settings: Settings, source: Source, detector: Detector, inputs: tuple[Path, ...], stack: ExitStack
+) -> list[Sink]:
+    sinks = open_sinks(_sink_options(settings, source, inputs), labels=detector.labels, source=source.info)
     for sink in sinks:
         stack.callback(sink.close)
-    switch: Switch | None = next((sink for sink in sinks if isinstance(sink, Recorder)), None)
-    if with_key and settings.record is None and source.info.kind != "pictures":
-        switch = _waiting_recorder(settings, source)
-        if switch is not None:
-            stack.callback(switch.close)
-            sinks.append(switch)
-    return tuple(sinks), switch
+    return sinks
 
 
-def _waiting_recorder(settings: Settings, source: Source) -> Recorder | None:
-    """A recorder that the key r starts; None, with a warning, where nothing can be written here."""
-    path = recording_path(datetime.now())
+def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> list[Sink]:
+    """A recorder that the key r starts; none, with a warning, where nothing can be written here."""
+
+    def named() -> Path:
+        return recording_path(datetime.now())
+
     try:
-        return Recorder(path, fps=source.info.fps, crf=settings.crf, preset=settings.preset, active=False)
+        recorder = Recorder(
+            named(), fps=source.info.fps, crf=settings.crf, preset=settings.preset, active=False, name_next=named
+        )
     except SinkOpenError as error:
         logger.warning("the key r can record nothing: %s", error)
-        return None
+        return []
+    stack.callback(recorder.close)
+    return [recorder]
+
+
+def _desk(settings: Settings, labels: Labels, sinks: Sequence[Sink]) -> Desk:
+    style = Style(labels=not settings.hide_labels, conf=not settings.hide_conf)
+    switch = next((sink for sink in sinks if isinstance(sink, Switch)), None)
+    why_none = "nothing can be recorded here" if settings.record is None else "all of it is kept: OUT has no switch"
+    return Desk(labels, style=style, snapshot_dir=settings.snapshot_dir, recorder=switch, why_none=why_none)
 
 
 def _window(settings: Settings, stack: ExitStack) -> View | None:

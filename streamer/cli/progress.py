@@ -7,7 +7,7 @@ It is told; it looks at nothing itself and starts no thread. Called by session.p
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from streamer.cli.logs import Outlet
@@ -62,8 +62,10 @@ class Rewritten:
         self._task = bar.add_task("", total=total, text="")
 
     def update(self, status: Status) -> None:
-        self._bar.update(self._task, completed=finished(status.ledger), text=summed_up(status, total=self._total))
-        self._bar.refresh()
+        text = summed_up(status, total=self._total)
+        with suppress(OSError):  # a terminal that has gone must not end the run
+            self._bar.update(self._task, completed=finished(status.ledger), text=text)
+            self._bar.refresh()
 
 
 @contextmanager
@@ -76,7 +78,7 @@ def open_progress(
     """
     if quiet:
         yield Silence()
-    elif as_json or not sys.stderr.isatty():
+    elif as_json or sys.stderr is None or not sys.stderr.isatty():
         yield Lines(total=info.frame_count, clock=clock or MonotonicClock())
     else:
         with _rewritten(info.frame_count, live=live, outlet=outlet) as progress:

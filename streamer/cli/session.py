@@ -113,7 +113,7 @@ class Session:
             error=None if failure is None else " ".join(told(failure)),
         )
         try:
-            write_summary(path, summary)
+            write_summary(path, summary, force=self._resolved.settings.force)
         except SinkError as error:
             logger.error("%s", error)  # noqa: TRY400 - a sentence for the user, not a traceback
             return code or error.exit_code
@@ -122,6 +122,8 @@ class Session:
 
 def _tell_ledger(report: Report) -> None:
     """The last line of every run."""
+    if report.ledger.produced == 0:
+        logger.warning("the source gave no frame: nothing was seen, and nothing is kept")
     fields = {"ledger": ledger_fields(report.ledger), "elapsed_s": round(report.elapsed_s, 3), "ended": report.ended}
     late = "".join(f", {sink.dropped} too late for {sink.name}" for sink in report.sinks if sink.dropped)
     logger.info("%s%s; %.1f s, %s", report.ledger, late, report.elapsed_s, report.ended, extra={"fields": fields})

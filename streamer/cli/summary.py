@@ -4,7 +4,6 @@ It holds no credentials. Called by the verb run.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from streamer.errors import SinkError
 from streamer.flow.report import Report
 from streamer.frame import Ledger
 from streamer.interfaces import SourceInfo
-from streamer.sinks.outfile import OutFile, refuse_input
+from streamer.sinks.outfile import OutFile, is_stream, publish, refuse_input
 from streamer.text import printable, redacted
 
 _LIBRARIES = {"opencv": "cv2", "numpy": "numpy", "tensorflow": "tensorflow", "pyav": "av"}
@@ -56,28 +55,31 @@ def versions() -> dict[str, str | None]:
 
 
 def claim_summary(path: Path, *, inputs: Iterable[Path], force: bool) -> Path:
-    """`path`, if a summary may be written there. Raises SinkOpenError: it cannot, holds something, or is an input."""
+    """`path`, if a summary may be written there. Raises SinkOpenError: it cannot, holds something, or is an input.
+
+    A pipe is not tried: whoever reads it would take that for the end.
+    """
     refuse_input(path, inputs)
-    OutFile(path, force=force).close()
+    if not is_stream(path):
+        OutFile(path, force=force).close()
     return path
 
 
-def write_summary(path: Path, summary: dict[str, object]) -> None:
-    """Replace `path` in one step: a reader sees the whole summary or what was there before. Raises SinkError.
+def write_summary(path: Path, summary: dict[str, object], *, force: bool = False) -> None:
+    """Write `path` in one step: a reader sees the whole summary, or nothing of it.
 
-    A device or a pipe is written to, and not replaced.
+    What came there since the place was claimed is replaced only with `force`. A device or a pipe is written to.
+    Raises SinkError.
     """
-    text = json.dumps(summary, indent=2) + "\n"
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = (json.dumps(summary, indent=2) + "\n").encode()
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_text(text, encoding="utf-8")
-            return
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        if is_stream(path):
+            path.write_bytes(data)
+        else:
+            publish(path, data, force=force)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise SinkError(f"the summary cannot be written: {error.strerror}", where=str(path)) from error
+        hint = "--force replaces it" if isinstance(error, FileExistsError) else None
+        raise SinkError(f"the summary cannot be written: {error.strerror}", where=str(path), hint=hint) from error
 
 
 def _report_fields(report: Report) -> dict[str, object]:
@@ -86,12 +88,17 @@ def _report_fields(report: Report) -> dict[str, object]:
         "ended": report.ended,
         "elapsed_s": round(report.elapsed_s, 3),
         "fps": round(frames / report.elapsed_s, 2) if report.elapsed_s > 0 else None,
-        "latency_ms": dict(zip(("p50", "p95", "p99"), report.latency_ms, strict=False)),
-        "detect_ms": dict(zip(("p50", "p95", "p99"), report.detect_ms, strict=False)),
+        "latency_ms": _percentiles(report.latency_ms),
+        "detect_ms": _percentiles(report.detect_ms),
+        "rejected_boxes": report.rejected_boxes,
         "sinks": [asdict(sink) for sink in report.sinks],
         "errors": [_safe(str(error)) for error in report.errors],
         "abandoned": list(report.abandoned),
     }
+
+
+def _percentiles(values_ms: tuple[float, ...]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in zip(("p50", "p95", "p99"), values_ms, strict=False)}
 
 
 def _safe(text: str) -> str:

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import ValidationError
 
@@ -135,7 +135,7 @@ def _nearest(name: str, names: Iterable[str], *, prefix: str = "") -> str:
     return f"; did you mean {prefix}{close[0]}?" if close else "; streamer config show lists all of them"
 
 
-def _checked(given: Mapping[str, Given], problems: list[ConfigError]) -> Settings:
+def _checked(given: dict[str, Given], problems: list[ConfigError]) -> Settings:
     fields = setting_fields()
     settings = Settings()
     try:
@@ -143,10 +143,22 @@ def _checked(given: Mapping[str, Given], problems: list[ConfigError]) -> Setting
     except ValidationError as error:
         wrong = {str(detail["loc"][0]): detail for detail in error.errors()}
         problems += [_refusal(fields[name], given[name], detail) for name, detail in wrong.items()]
+    settings = _settled(settings, given)
     for name, what in settings.contradictions():
         origin = given[name].origin if name in given else Origin()
         problems.append(ConfigError(f"{name} {what}", where=_place(name, origin)))
     _raise_all(problems)
+    return settings
+
+
+def _settled(settings: Settings, given: dict[str, Given]) -> Settings:
+    """Of two switches that exclude each other the one from the lower layer goes off, and `given` says by whom."""
+    kinds = get_args(Kind)
+    for pair in settings.rivals():
+        lower, higher = sorted(pair, key=lambda name: kinds.index(given[name].origin.kind))
+        if given[lower].origin.kind != given[higher].origin.kind:
+            given[lower] = Given("false", given[higher].origin)
+            settings = settings.model_copy(update={lower: False})
     return settings
 
 

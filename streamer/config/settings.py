@@ -3,6 +3,7 @@
 It reads none of them (that is layers.py) and imports nothing that does.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streamer.config.values import FilePath, Names, Seconds, Text
+from streamer.config.values import FilePath, Names, Place, Seconds, Text
 
 Group = Literal["source", "model", "flow", "view", "record", "report", "itself"]
-
-CameraBackend = Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"]
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
@@ -59,15 +58,18 @@ class Settings(BaseModel):
         Setting("source", "A camera's pixel format, such as MJPG.", metavar="CODE", allowed="four characters"),
         Field(min_length=4, max_length=4),
     ] = None
-    camera_backend: Annotated[CameraBackend | None, Setting("source", "OpenCV's way to a camera.", metavar="NAME")] = (
-        None
-    )
+    camera_backend: Annotated[
+        Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"] | None,
+        Setting("source", "OpenCV's way to a camera.", metavar="NAME"),
+    ] = None
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
     duration: Annotated[Seconds | None, _time("Stop after this much of it.")] = None
     stride: Annotated[int, Setting("source", "Take every Nth frame of a file."), Field(ge=1, le=1_000_000)] = 1
     loop: Annotated[bool, Setting("source", "Begin a file again at its end.")] = False
-    realtime: Annotated[bool, Setting("source", "Play a file at its own speed.")] = False
+    realtime: Annotated[
+        bool, Setting("source", "Play a file at its own speed, as if it were a camera: the newest frame wins.")
+    ] = False
 
     model: Annotated[
         FilePath | None, Setting("model", "The SavedModel folder of a detector.", short="-m", metavar="PATH")
@@ -81,7 +83,7 @@ class Settings(BaseModel):
     signature: Annotated[Text | None, Setting("model", "Which signature to call.", metavar="NAME")] = None
     label_offset: Annotated[
         int | None,
-        Setting("model", "Added to a class id to find its name; found out if not given."),
+        Setting("model", "Added to the ids of the label file; found out if not given."),
         Field(ge=-1000, le=1000),
     ] = None
     scale: Annotated[
@@ -101,8 +103,8 @@ class Settings(BaseModel):
     hide_conf: Annotated[bool, Setting("view", "Draw names without scores.")] = False
 
     record: Annotated[
-        FilePath | None,
-        Setting("record", "Annotated video or pictures; the same as OUT.", short="-o", metavar="OUT"),
+        Place | None,
+        Setting("record", "Annotated video or pictures; the same as OUT.", short="-o", metavar="OUT", allowed="a path"),
     ] = None
     crf: Annotated[int, Setting("record", "Quality: lower is better and larger."), Field(ge=0, le=51)] = 20
     preset: Annotated[Preset, Setting("record", "Speed of the encoder against size.", metavar="NAME")] = "veryfast"
@@ -119,13 +121,27 @@ class Settings(BaseModel):
     verbose: Annotated[bool, Setting("itself", "Say more, and where a bug came from.", short="-v")] = False
     log_json: Annotated[bool, Setting("itself", "Say all of it in lines of JSON.")] = False
 
+    def rivals(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of switches that are both on and exclude each other."""
+        return (("quiet", "verbose"),) if self.quiet and self.verbose else ()
+
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """Settings that are right by themselves and wrong together: the name of one, and what is wrong."""
         if self.end is not None and self.end <= (self.start or 0.0):
             yield "end", f"must be later than start ({self.start or 0.0:g} s)"
         if self.duration == 0:
             yield "duration", "must be more than 0 s"
-        if self.summary is not None and self.summary in {self.record, self.jsonl}:
-            yield "summary", "must be a file of its own"
-        if self.quiet and self.verbose:
-            yield "verbose", "cannot be given together with quiet"
+        for one, other in self.rivals():
+            yield other, f"cannot be given together with {one}"
+        yield from self._shared_places()
+
+    def _shared_places(self) -> Iterator[tuple[str, str]]:
+        """What is written must be no place that is read or written besides, however the two are spelled."""
+        taken: dict[str, str] = {}
+        for name in ("config", "model", "labels", "record", "jsonl", "summary"):
+            path: str | Path | None = getattr(self, name)
+            if path is None:
+                continue
+            other = taken.setdefault(os.path.realpath(path), name)
+            if other != name and name in {"record", "jsonl", "summary"}:
+                yield name, f"must be a place of its own, not that of {other}"

@@ -4,6 +4,7 @@ Flags, environment variables and settings files all give text, so that `1:30` is
 class wherever it is written. Called by settings.py only.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -49,11 +50,19 @@ def _from_home(path: Path) -> Path:
         raise ValueError("there is no such home folder") from error
 
 
+def _with_its_slash(text: str) -> str:
+    slash = "/" if text.endswith(("/", os.sep)) else ""
+    return str(_from_home(Path(text))).removesuffix("/") + slash
+
+
 Text = Annotated[str, BeforeValidator(_plain_text)]
 """Text that says something."""
 
 FilePath = Annotated[Path, BeforeValidator(_plain_text), AfterValidator(_from_home)]
 """A path, relative to the folder that streamer is started in; `~` is the home folder."""
+
+Place = Annotated[str, BeforeValidator(_plain_text), AfterValidator(_with_its_slash)]
+"""A path that may end in a slash, which says that it is a folder and which Path would forget."""
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, allow_inf_nan=False)]
 """A time in seconds, written `90`, `1:30` or `0:01:30.5`."""

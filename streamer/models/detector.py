@@ -21,10 +21,6 @@ WARM_UP_FRAMES = 2
 """The first call traces and allocates; the second shows that the first one was all of it."""
 
 
-BATCH = 4
-"""How many images go in at once where a model takes several: two cores were up to a quarter faster so, not more."""
-
-
 class Graph(Protocol):
     """What a runtime gives: a loaded graph."""
 
@@ -42,6 +38,8 @@ class Graph(Protocol):
 class ModelDetector:
     """A detector made of a loaded graph and what its signature says. Used by one thread at a time.
 
+    Images go in one by one, so that all are of one shape and each gives the same alone and among others.
+
     conf: the lowest score that is reported; may be changed while it runs.
     rejected: rows of the model's output that were no detections; the first are warned about, all are counted.
     """
@@ -58,6 +56,7 @@ class ModelDetector:
     ) -> None:
         """Raises SignatureError for a model that is no detector, ConfigError for options that do not fit it."""
         self.conf = options.conf
+        self.batch = 1
         self.rejected = 0
         self._graph = graph
         self._signature = signature
@@ -73,10 +72,6 @@ class ModelDetector:
     @property
     def labels(self) -> Labels:
         return self._naming.labels
-
-    @property
-    def batch(self) -> int:
-        return BATCH if self._roles.takes_several else 1
 
     @property
     def runtime(self) -> str:
@@ -108,24 +103,14 @@ class ModelDetector:
         """Run black frames, so that what is slow or wrong shows before a camera is opened. Raises ModelError."""
         width, height = self._input.size_px
         for _ in range(WARM_UP_FRAMES):
-            self.detect([np.zeros((height, width, 3), np.uint8)] * self.batch)
+            self.detect([np.zeros((height, width, 3), np.uint8)])
         self.rejected = 0
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
-        chunks = (images[start : start + self.batch] for start in range(0, len(images), self.batch))
-        return [found for chunk in chunks for found in self._together(chunk)]
+        return [self._read(self._graph.run(self._input.to_tensor(image)), image) for image in images]
 
     def close(self) -> None:
         self._graph.close()
-
-    def _together(self, images: Sequence[Image]) -> list[Detections]:
-        outputs = self._graph.run(self._input.to_tensor(images))
-        if len(images) == 1:
-            return [self._read(outputs, images[0])]
-        return [
-            self._read({name: values[n : n + 1] for name, values in outputs.items()}, image)
-            for n, image in enumerate(images)
-        ]
 
     def _read(self, outputs: Mapping[str, NDArray[Any]], image: Image) -> Detections:
         found = read_detections(

@@ -3,7 +3,6 @@
 A model that takes any size is given one size a run: every new shape costs memory that TensorFlow never frees.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,20 +83,14 @@ class ImageInput:
         left, top = (input_width - placed_width) // 2, (input_height - placed_height) // 2
         return Placement(frame_size_px, self.size_px, left, top, placed_width, placed_height)
 
-    def to_tensor(self, images: Sequence[Image]) -> NDArray[Any]:
-        """Frames, (H, W, 3) uint8 BGR each, as the model takes them: RGB, sized, scaled, in one array.
-
-        A model without a batch dimension takes one frame.
-        """
-        width, height = self.size_px
-        rgb = np.empty((len(images), height, width, 3), np.uint8)
-        for image, row in zip(images, rgb, strict=True):
-            cv2.cvtColor(_placed(image, self.place((image.shape[1], image.shape[0]))), cv2.COLOR_BGR2RGB, dst=row)
-        tensor: NDArray[Any] = rgb
+    def to_tensor(self, image: Image) -> NDArray[Any]:
+        """A frame, (H, W, 3) uint8 BGR, as the model takes it: RGB, sized, scaled, a batch of one for most."""
+        placed = _placed(image, self.place((image.shape[1], image.shape[0])))
+        tensor: NDArray[Any] = cv2.cvtColor(placed, cv2.COLOR_BGR2RGB)
         if self._float:
             factor, shift = _SCALES[self.scale]
-            tensor = rgb.astype(np.float32) * np.float32(factor) + np.float32(shift)
-        return tensor if self._batched else tensor[0]
+            tensor = tensor.astype(np.float32) * np.float32(factor) + np.float32(shift)
+        return tensor[np.newaxis] if self._batched else tensor
 
 
 def _capped(size_px: tuple[int, int]) -> tuple[int, int]:

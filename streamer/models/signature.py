@@ -71,14 +71,6 @@ class Roles:
     classes: TensorSpec | None
     count: TensorSpec | None
 
-    @property
-    def takes_several(self) -> bool:
-        """Whether several images may go in at once: the batch dimension of all of it is open."""
-        outputs = [spec for spec in (self.boxes, self.scores, self.classes, self.count) if spec is not None]
-        return all(spec.shape is not None and spec.shape[:1] == (None,) for spec in (self.image, *outputs)) and (
-            self.image.rank == 4
-        )
-
 
 def choose_signature(names: Sequence[str], wanted: str | None) -> str:
     """The wanted signature, else serving_default, else the only one.

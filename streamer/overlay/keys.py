@@ -1,7 +1,5 @@
 """The list of keys over the view."""
 
-import numpy as np
-
 from streamer.frame import Image
 from streamer.overlay.lettering import MIN_CAP_PX, WHITE, cap_px, line_px, text_px, write
 from streamer.overlay.plate import draw_plate
@@ -25,9 +23,8 @@ _KEY_INK = (110, 205, 255)
 _OPACITY = 0.88
 
 
-def draw_help(image: Image) -> Image:
-    """`image` with the list of keys in its middle, as a new image; what does not fit is left out."""
-    canvas = np.array(image, order="C")
+def put_keys(canvas: Image) -> None:
+    """Draw the list of keys into the middle of `canvas` itself; what does not fit is left out."""
     height, width = canvas.shape[:2]
     cap = cap_px((width, height))
     tall = line_px(cap)
@@ -43,4 +40,3 @@ def draw_help(image: Image) -> Image:
         write(canvas, key, (left + 2 * cap, max(0, y)), cap, _KEY_INK)
         write(canvas, what, (left + 4 * cap + keys_px, max(0, y)), cap, WHITE)
         y += tall
-    return canvas

@@ -1,14 +1,13 @@
 """The panel over the view: how the run is doing.
 
-It is seen in the window only: recordings and pictures are drawn without it. The window calls it with the Status that
-the pipeline gives; nothing is measured here.
+It is seen in the window only: recordings and pictures are drawn without it. view.py calls it with the Status that the
+pipeline gives; nothing is measured here.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
-import numpy as np
 
 from streamer.frame import Image, Status
 from streamer.labels import Color
@@ -51,15 +50,16 @@ class _Row:
     unit: str = ""
 
 
-def draw_panel(image: Image, status: Status, *, full: bool = True) -> Image:
-    """`image` with how the run is doing in its upper left corner, as a new image.
+def has_news(status: Status) -> bool:
+    """Whether the state must not be missed, also without the panel: while recording, or not running."""
+    return status.recording or status.state != "running"
 
-    full: False shows no figures, and the state only where it must not be missed: while recording, or not running.
-    On an image of 176x144 full is the state and the rate; from 640x480 on it is everything.
+
+def put_panel(canvas: Image, status: Status, *, full: bool) -> None:
+    """Draw how the run is doing into the upper left corner of `canvas` itself.
+
+    full: False shows the state and no figures. On 176x144 full is the state and the rate; from 640x480 on everything.
     """
-    canvas = np.array(image, order="C")
-    if not full and status.state == "running" and not status.recording:
-        return canvas
     height, width = canvas.shape[:2]
     cap = max(MIN_CAP_PX, round(0.9 * cap_px((width, height))))
     rows = _rows(status, cap)[: _room((width, height), cap)] if full else []
@@ -71,7 +71,6 @@ def draw_panel(image: Image, status: Status, *, full: bool = True) -> Image:
     _draw_state(canvas, status, (left, top, left + wide, top + tall), cap)
     for number, row in enumerate(rows, start=1):
         _draw_row(canvas, row, rows, (left + cap, top + tall * number + cap // 4, left + wide - cap), cap)
-    return canvas
 
 
 def _room(size_px: tuple[int, int], cap: int) -> int:

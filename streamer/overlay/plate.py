@@ -10,7 +10,7 @@ from streamer.labels import Color
 from streamer.overlay.lettering import blend
 
 GLASS: Color = (30, 24, 20)
-_OPACITY = 0.82
+_OPACITY = 0.9
 _FACTOR = 4
 
 

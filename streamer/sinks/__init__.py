@@ -10,8 +10,8 @@ from pathlib import Path
 from streamer.errors import ConfigError
 from streamer.interfaces import Sink, SourceInfo
 from streamer.labels import Labels
-from streamer.sinks.options import PICTURE_ENDINGS, VIDEO_ENDINGS, SinkOptions
-from streamer.sinks.outfile import refuse_input
+from streamer.sinks.options import WRITABLE_PICTURES, WRITABLE_VIDEOS, SinkOptions
+from streamer.sinks.outfile import refuse_input, same_file
 from streamer.sinks.tables import JsonLines
 
 __all__ = ["SinkOptions", "open_sinks"]
@@ -42,7 +42,11 @@ def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iter
 
 
 def _open_out(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
-    if out.is_dir() or not out.suffix:
+    if str(out) == "-":
+        raise ConfigError(
+            "nothing is written to stdout in this version", where="-", hint="a folder of this name is ./-/"
+        )
+    if options.folder or out.is_dir() or not out.suffix:
         return _open_folder(out, options, source)
     _refuse_ending(out, options)
     refuse_input(out, options.inputs)
@@ -70,7 +74,7 @@ def _open_folder(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
 
 
 def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
-    if path == options.out:
+    if options.out is not None and same_file(path, options.out):
         raise ConfigError("the video and the report cannot be one file", where=str(path))
     refuse_input(path, options.inputs)
     return JsonLines(path, labels=labels, force=options.force)
@@ -79,13 +83,13 @@ def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
 def _refuse_ending(out: Path, options: SinkOptions) -> None:
     """Raise ConfigError unless one file of this ending can hold what comes of the input."""
     ending = out.suffix.lower()
-    if ending not in VIDEO_ENDINGS + PICTURE_ENDINGS:
-        allowed = f"{', '.join(VIDEO_ENDINGS)} (video), {', '.join(PICTURE_ENDINGS)} (picture), or a folder"
+    if ending not in WRITABLE_VIDEOS + WRITABLE_PICTURES:
+        allowed = f"{', '.join(WRITABLE_VIDEOS)} (video), {', '.join(WRITABLE_PICTURES)} (picture), or a folder: {out}/"
         raise ConfigError(f"nothing is written to {ending}", where=str(out), hint=f"allowed: {allowed}")
     if options.many:
         raise ConfigError("several inputs go to a folder", where=str(out), hint=f"try {out.with_suffix('')}/")
-    if options.pictures and ending in VIDEO_ENDINGS:
-        allowed = ", ".join(PICTURE_ENDINGS)
+    if options.pictures and ending in WRITABLE_VIDEOS:
+        allowed = ", ".join(WRITABLE_PICTURES)
         raise ConfigError("pictures give pictures", where=str(out), hint=f"allowed: {allowed}, or a folder")
-    if not options.pictures and ending in PICTURE_ENDINGS:
+    if not options.pictures and ending in WRITABLE_PICTURES:
         raise ConfigError("a video gives a video", where=str(out), hint=f"try {out.with_suffix('.mp4')}")

@@ -3,18 +3,23 @@
 It looks at `Frame.source` and hands on; recorder.py and pictures.py write.
 """
 
+import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from streamer.errors import InternalError, SinkError, SinkOpenError
 from streamer.frame import Result
 from streamer.interfaces import SinkRole
-from streamer.sinks.options import PICTURE_ENDINGS
+from streamer.sinks.options import WRITABLE_PICTURES
 from streamer.sinks.outfile import next_free, refusal, refuse_input
 from streamer.sinks.pictures import save_picture
 from streamer.sinks.recorder import Recorder
 from streamer.text import printable, safe_file_name
+
+_PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Inputs that become pictures among videos, too."""
 
 
 class Folder:
@@ -48,8 +53,11 @@ class Folder:
         self._folder, self._inputs = folder, tuple(inputs)
         self._pictures, self._force = pictures, force
         self._fps, self._crf, self._preset = fps, crf, preset
+        self.written = 0
+        """Frames kept so far."""
         self._written_before = 0
-        self._mine: dict[Path, None] = {}
+        self._mine: set[Path] = set()
+        self._files: list[Path] = []
         self._source: str | None = None
         self._recorder: Recorder | None = None
         self._closed = False
@@ -60,19 +68,15 @@ class Folder:
         self._made = _made(folder)
 
     @property
-    def written(self) -> int:
-        """Frames kept so far."""
-        return self._written_before + (0 if self._recorder is None else self._recorder.written)
-
-    @property
     def recorded_files(self) -> tuple[Path, ...]:
         """The files that hold frames, in the order in which they were begun."""
-        return tuple(path for path in self._mine if path.exists())
+        return (*self._files, *(() if self._recorder is None else self._recorder.recorded_files))
 
     def write(self, result: Result) -> None:
         if self._closed:
             raise SinkError("nothing more is kept", where=str(self._folder))
-        if self._pictures:
+        if self._pictures or Path(result.frame.source).suffix.lower() in _PICTURES:
+            self._finish()
             self._write_picture(result)
         else:
             self._write_video(result)
@@ -84,14 +88,18 @@ class Folder:
         try:
             self._finish()
         finally:
-            if self._made and not any(self._folder.iterdir()):
-                self._folder.rmdir()
+            if self._made:
+                with suppress(OSError):  # it holds something, or has gone
+                    self._folder.rmdir()
 
     def _write_picture(self, result: Result) -> None:
         if result.image is None:
             raise InternalError("a folder was given a frame that nobody has drawn")
-        save_picture(self._target(result.frame.source), result.image)
+        path = self._target(result.frame.source, picture=True)
+        save_picture(path, result.image, force=self._force)
+        self._files.append(path)
         self._written_before += 1
+        self.written = self._written_before
 
     def _write_video(self, result: Result) -> None:
         if result.frame.source != self._source:
@@ -99,20 +107,30 @@ class Folder:
         if self._recorder is None:
             self._source = result.frame.source
             self._recorder = Recorder(
-                self._target(self._source), fps=self._fps, force=self._force, crf=self._crf, preset=self._preset
+                self._target(self._source, picture=False),
+                fps=self._fps,
+                force=self._force,
+                crf=self._crf,
+                preset=self._preset,
             )
-        self._recorder.write(result)
+        try:
+            self._recorder.write(result)
+        finally:
+            self.written = self._written_before + self._recorder.written
 
     def _finish(self) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            try:
-                recorder.close()
-            finally:
-                self._written_before += recorder.written
+        recorder = self._recorder
+        if recorder is None:
+            return
+        try:
+            recorder.close()
+        finally:
+            self._files += recorder.recorded_files
+            self._recorder = None
+            self.written = self._written_before = self._written_before + recorder.written
 
-    def _target(self, source: str) -> Path:
-        path = self._folder / _file_name(source, self._inputs, pictures=self._pictures)
+    def _target(self, source: str, *, picture: bool) -> Path:
+        path = self._folder / _file_name(source, self._inputs, pictures=picture)
         if path in self._mine:
             path = next_free(path)
         self._refuse(path)
@@ -120,19 +138,20 @@ class Folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refusal(path, error) from error
-        self._mine[path] = None
+        self._mine.add(path)
         return path
 
     def _refuse(self, path: Path) -> None:
         refuse_input(path, self._inputs)
-        if path.exists() and not self._force:
+        if os.path.lexists(path) and not self._force:
             raise refusal(path, FileExistsError())
 
     def _refuse_inputs_own_folder(self) -> None:
         for path in self._inputs:
-            if path.is_dir() and self._folder.is_dir() and self._folder.samefile(path):
+            if path.is_dir() and self._folder.resolve().is_relative_to(path.resolve()):
+                # Else the next run would read what this one wrote.
                 raise SinkOpenError(
-                    "is the folder that is being read", where=str(self._folder), hint="choose another folder"
+                    "lies in the folder that is being read", where=str(self._folder), hint="choose a folder beside it"
                 )
 
 
@@ -163,6 +182,7 @@ def _file_name(source: str, inputs: Sequence[Path], *, pictures: bool) -> PurePa
         name = Path(path.name)
     if ".." in name.parts or not name.name:
         name = Path(safe_file_name(source))
-    if pictures and name.suffix.lower() in PICTURE_ENDINGS:
+    name = Path(*(part if part.isprintable() else safe_file_name(part) for part in name.parts))
+    if pictures and name.suffix.lower() in WRITABLE_PICTURES:
         return name
     return name.with_suffix(".png" if pictures else ".mp4")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-VIDEO_ENDINGS = (".mp4",)
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+WRITABLE_VIDEOS = (".mp4",)
+WRITABLE_PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +12,7 @@ class SinkOptions:
     """Where results go, and how.
 
     out: a video (.mp4), a picture (.png, .jpg, .jpeg) or a folder in which each input keeps its name; None keeps none.
+    folder: `out` is a folder, whatever it is called; one that is there is a folder anyway.
     jsonl: a file with one line a frame; None writes none.
     force: replace files that exist. Inputs are never replaced.
     crf: x264's constant rate factor, 0 (lossless) to 51; 20 is hard to tell from the original.
@@ -22,6 +23,7 @@ class SinkOptions:
     """
 
     out: Path | None = None
+    folder: bool = False
     jsonl: Path | None = None
     force: bool = False
     crf: int = 20

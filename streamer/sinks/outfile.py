@@ -5,6 +5,8 @@ It is the byte end of every sink that appends. It knows nothing of formats; reco
 
 import errno
 import os
+import secrets
+import stat
 from collections.abc import Iterable
 from io import FileIO
 from pathlib import Path
@@ -19,7 +21,8 @@ class OutFile:
     """A file opened for writing without a buffer: what was written is with the system, and survives a kill.
 
     It exists, and is ours, as soon as this does. A file that was there is refused, or with `force` kept as it was
-    until the first byte is written. One that was made here and got no byte is removed again by `close`.
+    until the first byte is written. One that was made here and got no byte is removed again by `close`. A symbolic
+    link is something that was there, wherever it leads; with `force` it is followed, and stays.
 
     The first failure is raised and freezes the file: what of that write did arrive is cut off again, because half a
     box makes an mp4 unreadable, and everything later is discarded. It keeps exactly what was written before.
@@ -39,7 +42,7 @@ class OutFile:
             self._created, self._file = _opened(path, force=force)
         except OSError as error:
             raise refusal(path, error) from error
-        self._regular = path.is_file()
+        self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
 
     def write(self, data: bytes) -> int:
         """Write all of `data`; its length. Raises OSError, the first time."""
@@ -75,7 +78,7 @@ class OutFile:
         finally:
             self._file.close()
             if self._created and not self._end:
-                self.path.unlink(missing_ok=True)
+                Path(os.path.realpath(self.path)).unlink(missing_ok=True)
 
     def _put(self, offset: int, data: bytes) -> None:
         if self._regular:
@@ -98,11 +101,38 @@ def _opened(path: Path, *, force: bool) -> tuple[bool, FileIO]:
     """Whether the file was made here, and the file. Devices and pipes hold nothing that could be overwritten."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if path.exists() and not path.is_file():
+    if is_stream(path):
         return False, path.open("wb", buffering=0)
     if path.exists() and force:
         return False, path.open("r+b", buffering=0)
-    return True, path.open("xb", buffering=0)
+    return True, path.open("wb" if force else "xb", buffering=0)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` is a device or a pipe: it holds nothing that could be lost, but to open it is already an act."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def publish(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a whole file in one step: nobody ever sees half of it, and a failure leaves what was there.
+
+    What is at `path` is replaced only with `force`, which follows a symbolic link; also if it came there a moment ago.
+    Raises OSError; FileExistsError for what is not replaced.
+    """
+    place = Path(os.path.realpath(path)) if force else path
+    part = place.with_name(f".{secrets.token_hex(8)}.part")
+    claimed = False
+    try:
+        part.write_bytes(data)
+        if not force:
+            place.touch(exist_ok=False)
+            claimed = True
+        part.replace(place)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        if claimed:
+            place.unlink(missing_ok=True)
+        raise
 
 
 def next_free(path: Path) -> Path:
@@ -112,6 +142,11 @@ def next_free(path: Path) -> Path:
         number += 1
         candidate = path.with_name(f"{path.stem}-{number:03d}{path.suffix}")
     return candidate
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both lead to the same file, be it there or still to be made."""
+    return os.path.realpath(one) == os.path.realpath(other) or (one.exists() and other.exists() and one.samefile(other))
 
 
 def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
@@ -128,7 +163,7 @@ def refuse_input(path: Path, inputs: Iterable[Path]) -> None:
 
 def refusal(path: Path, error: OSError) -> SinkOpenError:
     """Why `path` cannot be opened for writing, and what to try."""
-    folder = path.parent
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
     if isinstance(error, FileExistsError):
         what, hint = "exists already", "--force replaces it"
     elif isinstance(error, FileNotFoundError):

@@ -8,6 +8,8 @@ import logging
 import math
 import shutil
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from streamer.errors import InternalError, SinkError
@@ -40,6 +42,7 @@ class Recorder:
     force: replace the file at `path`.
     crf, preset: x264's quality and effort.
     active: False waits for `toggle`; the place is tried nevertheless.
+    name_next: names each file when it begins, in place of `path`, which then only says where.
 
     After kill -9 the last second at most is missing, or the last two frames where a frame lasts over half a second.
 
@@ -57,10 +60,14 @@ class Recorder:
         crf: int = 20,
         preset: str = "veryfast",
         active: bool = True,
+        name_next: Callable[[], Path] | None = None,
     ) -> None:
         require_encoder(ENCODER)
         self.name = f"recording {printable(str(path), limit=256)}"
+        self.written = 0
+        """Frames that are in the files; a few more wait in the encoder until `close`."""
         self._path = path
+        self._name_next = name_next or (lambda: path)
         self._fps = _believable(fps)
         self._crf, self._preset = crf, preset
         self._active = active
@@ -76,12 +83,6 @@ class Recorder:
         self._claimed: OutFile | None = OutFile(path, force=force)
         if not active:
             self._release()
-        _warn_if_little_room(path.parent)
-
-    @property
-    def written(self) -> int:
-        """Frames that are in the files; a few more wait in the encoder until `close`."""
-        return self._written_before + (0 if self._segment is None else self._segment.frames)
 
     @property
     def needs_image(self) -> bool:
@@ -131,20 +132,24 @@ class Recorder:
         if self._segment is None:
             self._segment = self._next_segment(size_px=(image.shape[1], image.shape[0]))
             self._segment_key, self._zero_s = key, time_s
-        self._segment.write(image, time_s=time_s - self._zero_s)
+        try:
+            self._segment.write(image, time_s=time_s - self._zero_s)
+        finally:
+            self.written = self._written_before + self._segment.frames
 
     def _next_segment(self, *, size_px: tuple[int, int]) -> Mp4File:
         file = self._claimed or self._next_file()
         self._claimed = None
         segment = Mp4File(file, size_px=size_px, fps=self._fps, crf=self._crf, preset=self._preset)
         self._paths.append(file.path)
+        _warn_if_little_room(file.path.parent)
         logger.info("recording %dx%d to %s", *size_px, printable(str(file.path), limit=256))
         return segment
 
     def _next_file(self) -> OutFile:
         if self._force and not self._paths:
             return OutFile(self._path, force=True)
-        return OutFile(next_free(self._path))
+        return OutFile(next_free(self._name_next()))
 
     def _finish(self) -> None:
         segment, self._segment = self._segment, None
@@ -153,7 +158,7 @@ class Recorder:
         try:
             segment.close()
         finally:
-            self._written_before += segment.frames
+            self.written = self._written_before = self._written_before + segment.frames
         path = printable(str(self._paths[-1]), limit=256)
         logger.info("recorded %d frames, %.2f s, in %s", segment.frames, segment.duration_s, path)
 
@@ -170,6 +175,7 @@ def _believable(fps: float | None) -> float:
 
 
 def _warn_if_little_room(folder: Path) -> None:
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < LITTLE_ROOM_BYTES:
-        logger.warning("only %d MB are free in %s", free_bytes // 1_000_000, printable(str(folder), limit=256))
+    with suppress(OSError):  # a folder that has gone is told when it is written to
+        free_bytes = shutil.disk_usage(folder).free
+        if free_bytes < LITTLE_ROOM_BYTES:
+            logger.warning("only %d MB are free in %s", free_bytes // 1_000_000, printable(str(folder), limit=256))

@@ -18,7 +18,7 @@ import numpy as np
 from streamer.errors import SinkError, SinkOpenError
 from streamer.frame import Image, Result, Status
 from streamer.interfaces import Command
-from streamer.overlay import draw_help, draw_panel
+from streamer.overlay import draw_view
 from streamer.text import printable, redacted
 
 FIRST_SIZE_PX = (1600, 900)
@@ -68,7 +68,7 @@ class Window:
         self._panel = panel
         self._help = False
         self._full_screen = full_screen
-        self._sized = False
+        self._image_px = (0, 0)
         self._seen = False
         self._gone = False
         _prepare_qt()
@@ -85,20 +85,18 @@ class Window:
 
     def render(self, result: Result, status: Status) -> Image:
         image = result.frame.image if result.image is None else result.image
-        if self._view_width_px is not None and self._view_width_px != image.shape[1]:
-            enlarge = self._view_width_px > image.shape[1]
-            method = cv2.INTER_LINEAR if enlarge else cv2.INTER_AREA
-            image = np.asarray(imutils.resize(image, width=self._view_width_px, inter=method), np.uint8)
-        image = draw_panel(image, status, full=self._panel)
-        return draw_help(image) if self._help else image
+        fitted = self._fitted(image)
+        return draw_view(fitted, status, panel=self._panel, keys=self._help, own=fitted is not image)
 
     def show(self, image: Image) -> None:
         if self._gone:
             return
         try:
-            if not self._sized:
-                self._sized = True
-                cv2.resizeWindow(self._title, *first_size_px((image.shape[1], image.shape[0])))
+            size_px = image.shape[1], image.shape[0]
+            if size_px != self._image_px:
+                self._image_px = size_px
+                if not self._full_screen:  # a window does not take the shape of its picture by itself
+                    cv2.resizeWindow(self._title, *first_size_px(size_px))
             cv2.imshow(self._title, image)
         except cv2.error as error:
             raise SinkError(f"the window cannot show the picture: {printable(str(error))}") from error
@@ -120,6 +118,17 @@ class Window:
         with contextlib.suppress(cv2.error):  # the person was quicker
             cv2.destroyWindow(self._title)
             cv2.waitKeyEx(1)  # Qt and GTK take it away only when they are given time
+
+    def _fitted(self, image: Image) -> Image:
+        """`image` as wide as the view: a new one, or itself if it is already.
+
+        A small picture is enlarged as the window does it, so that the panel is drawn for the eye and not for the camera.
+        """
+        width = self._view_width_px or max(image.shape[1], first_size_px((image.shape[1], image.shape[0]))[0])
+        if width == image.shape[1]:
+            return image
+        method = cv2.INTER_LINEAR if width > image.shape[1] else cv2.INTER_AREA
+        return np.asarray(imutils.resize(image, width=width, inter=method), np.uint8)
 
     def _command(self, key: int) -> Command | None:
         """The low 16 bits are the key: cv2.waitKey keeps 8 of them and takes an arrow for a Q."""

@@ -40,7 +40,7 @@ _NETWORK = frozenset(
     }
 )
 
-_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend"})
+_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "duration_s"})
 _USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
 _USED_BY_PICTURES = frozenset({"stride", "loop"})
 
@@ -62,9 +62,9 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
     """
     clock = clock or MonotonicClock()
     if device := _DEVICE.fullmatch(uri):
-        return _camera(device["number"] or uri, options, clock)
+        return _limited(_camera(device["number"] or uri, options, clock), options)
     if uri.startswith("test:"):
-        return _synthetic(uri.removeprefix("test:"), options, clock)
+        return _limited(_synthetic(uri.removeprefix("test:"), options, clock), options)
     if scheme := _SCHEME.match(uri):
         raise _refusal(scheme["scheme"].lower(), uri)
     if not uri:
@@ -80,14 +80,28 @@ def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.camera import CameraSource
 
     _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
-    return CameraSource(int(device) if device.isdecimal() else device, options=options, clock=clock)
+    if not device.isdecimal():
+        return CameraSource(device, options=options, clock=clock)
+    try:
+        return CameraSource(int(device), options=options, clock=clock)
+    except SourceOpenError as error:
+        if _exists(device):
+            hint = f"for the file or folder of this name, write ./{device}"
+            raise SourceOpenError(error.what, where=error.where, hint=hint) from error
+        raise
 
 
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.synthetic import SyntheticSource
 
-    _warn_of_unused(options, frozenset(), "the test pattern; write test:size=640x480,fps=30")
+    _warn_of_unused(options, frozenset({"duration_s"}), "the test pattern; write test:size=640x480,fps=30")
     return SyntheticSource(script, clock=clock)
+
+
+def _limited(source: Source, options: SourceOptions) -> Source:
+    from streamer.sources.limit import LimitedSource
+
+    return source if options.duration_s is None else LimitedSource(source, duration_s=options.duration_s)
 
 
 def _file(path: str, options: SourceOptions, clock: Clock) -> Source:

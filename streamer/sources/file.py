@@ -35,7 +35,7 @@ class FileSource:
     mid-stream starts a new epoch where PyAV decodes; OpenCV rescales to the first size and does not tell.
 
     Raises SourceOpenError: missing, a directory, empty, not a video, unreadable or truncated, without video frames, or
-    `start_s` beyond the end. `frames` raises SourceError.
+    `start_s` beyond the end; SourceLost when its first frame fails. `frames` raises SourceError.
     """
 
     def __init__(
@@ -60,7 +60,11 @@ class FileSource:
         self._reel = Reel(path, start_s=options.start_s or 0.0, seekable=seekable, open_decoder=open_decoder)
         self._access = Access(self._reel.close, name=self._name)
         self._captured_ns = self._clock.now_ns()
-        first = self._reel.image()
+        try:
+            first = self._reel.image()
+        except BaseException:
+            self._access.close()
+            raise
         self._shape = None if first is None else first.shape
         self._info = self._describe()
 

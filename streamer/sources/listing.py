@@ -10,10 +10,10 @@ from imutils.paths import image_types, list_files
 
 Medium = Literal["picture", "video"]
 
-PICTURE_ENDINGS: tuple[str, ...] = (*image_types, ".webp", ".ppm", ".pgm", ".jp2")
+READABLE_PICTURES: tuple[str, ...] = (*image_types, ".webp", ".ppm", ".pgm", ".jp2")
 """What imutils calls images, and what OpenCV reads besides. A gif is a video: it moves."""
 
-VIDEO_ENDINGS = (
+READABLE_VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".flv", ".wmv", ".asf", ".ts", ".mts", ".m2ts"),
     *(".mpg", ".mpeg", ".vob", ".ogv", ".mjpg", ".mjpeg", ".h264", ".264", ".hevc", ".h265", ".265", ".ivf"),
     *(".y4m", ".mxf", ".gif"),
@@ -25,14 +25,14 @@ _DIGITS = re.compile(r"(\d+)")
 def medium_of(path: str) -> Medium | None:
     """What the ending of `path` says; None where it says nothing."""
     ending = PurePath(path).suffix.lower()
-    if ending in PICTURE_ENDINGS:
+    if ending in READABLE_PICTURES:
         return "picture"
-    return "video" if ending in VIDEO_ENDINGS else None
+    return "video" if ending in READABLE_VIDEOS else None
 
 
 def media_in(folder: str) -> list[str]:
     """The pictures and videos below `folder`, by name; the folder stays in front of each."""
-    return in_natural_order(list_files(folder, validExts=PICTURE_ENDINGS + VIDEO_ENDINGS))
+    return in_natural_order(list_files(folder, validExts=READABLE_PICTURES + READABLE_VIDEOS))
 
 
 def media_matching(pattern: str) -> list[str]:

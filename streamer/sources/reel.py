@@ -27,7 +27,11 @@ _SEEK_MARGINS_S = (1.0, 4.0, 16.0, 64.0)
 def open_decoder(path: str) -> tuple[Decoder, float]:
     """OpenCV where it can decode the file, else PyAV. Raises SourceOpenError, which says why neither can."""
     opencv = OpenCvDecoder(path)
-    first_s = opencv.grab()
+    try:
+        first_s = opencv.grab()
+    except BaseException:
+        opencv.close()
+        raise
     if first_s is not None:
         return opencv, first_s
     opencv.close()
@@ -68,7 +72,11 @@ class Reel:
         self.timeline = Timeline(name=printable(path, limit=256), fps=self.decoder.fps)
         self.pts_s: float | None = None
         """When the grabbed frame is shown, seconds since the file's first; None at the end."""
-        self._begin(first_s)
+        try:
+            self._begin(first_s)
+        except BaseException:
+            self.close()
+            raise
 
     def rewind(self) -> None:
         """Grab the first wanted frame again."""
@@ -119,7 +127,6 @@ class Reel:
             last_s = self.pts_s
             self.advance()
         if self.pts_s is None:
-            self.close()
             raise SourceOpenError(
                 f"start ({self._start_s:g} s) is beyond the end: the last frame is at {last_s:.2f} s", where=self._path
             )

@@ -14,7 +14,7 @@ from streamer.text import printable
 logger = logging.getLogger(__name__)
 
 OpenPart = Callable[[], Source]
-"""Opens one part of the sequence; raises SourceOpenError."""
+"""Opens one part of the sequence; raises SourceError."""
 
 
 class SequenceSource:
@@ -102,7 +102,7 @@ class SequenceSource:
             while is_open and self._upcoming:
                 try:
                     self._current = self._upcoming.popleft()()
-                except SourceOpenError as error:
+                except SourceError as error:
                     logger.warning("%s; it is left out", error)
                 else:
                     return self._current

@@ -97,5 +97,10 @@ def test_without_a_recorder_the_key_says_so(tmp_path: Path, caplog: pytest.LogCa
     assert "nothing can be recorded here" in caplog.text
 
 
+def test_where_all_is_kept_the_key_says_that(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Desk(LABELS, style=Style(), snapshot_dir=tmp_path, why_none="all is kept").obey(Command.RECORD, shown())
+    assert [record.getMessage() for record in caplog.records] == ["all is kept"]
+
+
 def test_a_recording_begun_by_key_is_named_by_the_clock() -> None:
     assert recording_path(datetime(2025, 1, 31, 23, 59, 58)) == Path("streamer-20250131-235958.mp4")

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +61,16 @@ def test_where_an_exception_came_from_is_said_when_debugging_only() -> None:
                 logger.info("failed", exc_info=error)
     assert lines[0] == "streamer: failed"
     assert "streamer: Traceback (most recent call last):" in lines[1].splitlines()
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8", buffering=1) as full:
+        for stderr in (full, None):
+            monkeypatch.setattr(sys, "stderr", stderr)
+            with logging_to(Outlet(), level=logging.INFO, as_json=False):
+                logger.info("said to nobody")
+        with suppress(OSError):
+            full.close()
 
 
 def test_an_outlet_leads_through_something_else_for_a_while(capsys: pytest.CaptureFixture[str]) -> None:

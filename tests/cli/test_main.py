@@ -52,8 +52,10 @@ def test_run_is_the_verb_of_a_command_line_without_one(arguments: list[str], see
 
 def test_flags_arrive_as_they_were_typed(seen: list[Flags]) -> None:
     typed = ["0", "--start", "1:30", "--label-offset", "-1", "--no-show", "--no-loop", "-q", "--scale", "-1..1"]
+    typed += ["--no-verbose", "--no-force", "--no-log-json"]
     ended(typed)
     wanted = {"source": "0", "start": "1:30", "label_offset": "-1", "show": "false", "loop": "false", "quiet": "true"}
+    wanted |= {"verbose": "false", "force": "false", "log_json": "false"}
     assert seen == [{**wanted, "scale": "-1..1"}]
 
 
@@ -159,6 +161,13 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("source ")
+
+
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(stream: str, tmp_path: Path) -> None:
+    for arguments, code in (("none.mp4 -m none", 4), ("0 --zork", 2), ("config check none.yaml", 2)):
+        command = f"{sys.executable} -m streamer {arguments} {stream}"
+        assert subprocess.run(command, shell=True, cwd=tmp_path, timeout=50, check=False).returncode == code
 
 
 def test_python_m_streamer_is_streamer(tmp_path: Path) -> None:

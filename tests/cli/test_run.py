@@ -137,7 +137,7 @@ def test_a_missing_display_is_told_once_and_the_run_goes_on(
 
 
 def untouched(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} - {"clip.mp4", "model"}
+    return {path.name for path in folder.iterdir()} - {"clip.mp4", "model", "taken"}
 
 
 @pytest.mark.allow_error_logs
@@ -150,12 +150,16 @@ def untouched(folder: Path) -> set[str]:
         (["clip.mp4", "nowhere/out.mp4"], 5, "its folder does not exist"),
         (["0", "nowhere/out.mp4"], 5, "its folder does not exist"),
         (["clip.mp4", "clip.mp4", "--force"], 5, "is an input"),
-        (["clip.mp4", "model"], 5, ""),
+        (["clip.mp4", "model"], 2, "record must be a place of its own, not that of model"),
+        (["clip.mp4", "taken"], 5, "exists already"),
         (["clip.mp4", "out.xyz"], 2, "nothing is written to .xyz"),
         (["clip.mp4", "--jsonl", "clip.mp4"], 5, "clip.mp4"),
         (["clip.mp4", "--summary", "clip.mp4", "--force"], 5, "is an input"),
         (["clip.mp4", "--summary", "nowhere/s.json"], 5, "its folder does not exist"),
-        (["clip.mp4", "--summary", "a", "--jsonl", "a"], 2, "summary must be a file of its own"),
+        (["clip.mp4", "--summary", "a", "--jsonl", "a"], 2, "summary must be a place of its own"),
+        (["clip.mp4", "a.mp4", "--summary", "model/../a.mp4"], 2, "summary must be a place of its own"),
+        (["clip.mp4", "a.mp4", "--jsonl", "./model/../a.mp4", "--force"], 2, "jsonl must be a place of its own"),
+        (["clip.mp4", "--labels", "taken/clip.mp4", "--jsonl", "taken/clip.mp4", "--force"], 2, "not that of labels"),
         (["clip.mp4", "--snapshot-dir", "nowhere"], 5, "nowhere: no such folder"),
         (["clip.mp4", "--show"], 5, "--show: no window can be opened"),
         (["rtsp://me:hunter2@camera/1"], 3, "network streams are not in this version"),
@@ -169,8 +173,8 @@ def test_what_cannot_be_had_is_told_before_a_model_is_loaded(
     loaded: list[dict[str, object]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if arguments[1:] == ["model"]:
-        (here / "model" / "clip.mp4").write_text("is there", encoding="utf-8")
+    (here / "taken").mkdir()
+    (here / "taken" / "clip.mp4").write_text("is there", encoding="utf-8")
     write_clip(here / "clip.mp4")
     before = (here / "clip.mp4").read_bytes()
     assert ended(*arguments) == code
@@ -265,6 +269,34 @@ def test_a_signal_during_the_run_drains_it(
     assert ledger["in_flight"] == 0
     assert (here / "o.jsonl").read_text(encoding="utf-8").count("\n") == ledger["recorded"] > 5
     assert (summary["exit_code"], summary["report"]["ended"]) == (code, "stopped")
+
+
+def test_a_pipe_is_opened_once_and_gets_all_of_it(here: Path, loaded: list[dict[str, object]]) -> None:
+    write_clip(here / "clip.mp4")
+    got: dict[str, str] = {}
+
+    def read(name: str) -> None:
+        got[name] = (here / name).read_text(encoding="utf-8")
+
+    readers = [threading.Thread(target=read, args=(name,)) for name in ("lines", "summary")]
+    for name, reader in zip(("lines", "summary"), readers, strict=True):
+        os.mkfifo(here / name)
+        reader.start()
+    assert ended("clip.mp4", "--jsonl", "lines", "--summary", "summary", "--no-show") == 0
+    for reader in readers:
+        reader.join()
+    assert got["lines"].count("\n") == 12
+    assert json.loads(got["summary"])["exit_code"] == 0
+    assert len(loaded) == 1
+
+
+def test_a_slash_says_that_it_is_a_folder(here: Path, loaded: list[dict[str, object]]) -> None:
+    write_clip(here / "clip.mp4")
+    assert ended("clip.mp4", "results.v2/", "--no-show", "--summary", "run.json") == 0
+    summary = json.loads((here / "run.json").read_text(encoding="utf-8"))
+    assert summary["recorded"] == ["results.v2/clip.mp4"]
+    assert summary["settings"]["record"]["value"] == "results.v2/"
+    assert len(loaded) == 1
 
 
 def test_nothing_to_show_and_nothing_to_keep_is_said(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import streamer
-from streamer.cli.summary import summarised, write_summary
+from streamer.cli.summary import claim_summary, summarised, write_summary
 from streamer.config import resolve
 from streamer.errors import SinkError
 from streamer.flow.report import Report, SinkReport
@@ -52,9 +52,18 @@ def test_a_run_that_never_began_has_a_summary_too() -> None:
 
 def test_it_is_written_in_one_piece_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    path.write_text("old", encoding="utf-8")
-    write_summary(path, {"a": 1})
-    assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1}
+    for force in (False, True):
+        write_summary(path, {"force": force}, force=force)
+        assert json.loads(path.read_text(encoding="utf-8")) == {"force": force}
+        assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_what_somebody_put_there_during_the_run_is_not_replaced(tmp_path: Path) -> None:
+    path = claim_summary(tmp_path / "run.json", inputs=(), force=False)
+    path.write_text("a recording", encoding="utf-8")
+    with pytest.raises(SinkError, match="File exists"):
+        write_summary(path, {"a": 1})
+    assert path.read_text(encoding="utf-8") == "a recording"
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 
 
@@ -72,6 +81,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
+        claim_summary(path, inputs=(), force=False)
         write_summary(path, {"a": 1})
         assert json.loads(os.read(reader, 4096)) == {"a": 1}
     finally:

@@ -20,7 +20,7 @@ MAKERS: dict[str, Callable[[Path], Detector]] = {
     "fixed size, floats": lambda folder: load_detector(
         save_constant(folder, input_shape=(1, 96, 128, 3), input_dtype="float32")
     ),
-    "several at once": lambda folder: load_detector(save_red_finder(folder, input_shape=(None, None, None, 3))),
+    "any batch": lambda folder: load_detector(save_red_finder(folder, input_shape=(None, None, None, 3))),
     "ssd mobilenet": lambda folder: load_detector(build_ssd_mobilenet(folder)),
 }
 

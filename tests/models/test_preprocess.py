@@ -58,14 +58,14 @@ def test_a_letterboxed_frame_lies_inside_and_keeps_its_aspect(frame: tuple[int, 
 
 def test_a_frame_of_the_very_size_goes_in_untouched_but_for_its_channels() -> None:
     image = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
-    tensor = _input(1, None, None, 3, size_px=(64, 48)).to_tensor([image])
+    tensor = _input(1, None, None, 3, size_px=(64, 48)).to_tensor(image)
     np.testing.assert_array_equal(tensor, image[np.newaxis, :, :, ::-1])
     assert tensor.dtype == np.uint8
 
 
 def test_what_surrounds_a_letterboxed_frame_is_black() -> None:
     image = np.full((100, 50, 3), 255, np.uint8)
-    tensor = _input(1, None, None, 3, size_px=(64, 48)).to_tensor([image])[0]
+    tensor = _input(1, None, None, 3, size_px=(64, 48)).to_tensor(image)[0]
     columns = np.flatnonzero(tensor.any(axis=(0, 2)))
     assert (columns.min(), columns.max()) == (20, 43)
     assert (tensor[:, 20:44] == 255).all()
@@ -74,7 +74,7 @@ def test_what_surrounds_a_letterboxed_frame_is_black() -> None:
 def test_a_fixed_size_is_stretched_to() -> None:
     taken = _input(1, 30, 40, 3, size_px=(640, 480))
     assert taken.size_px == (40, 30)
-    assert (taken.to_tensor([np.full((100, 50, 3), 255, np.uint8)]) == 255).all()
+    assert (taken.to_tensor(np.full((100, 50, 3), 255, np.uint8)) == 255).all()
 
 
 def test_a_size_that_is_half_fixed_keeps_that_half() -> None:
@@ -106,7 +106,7 @@ def test_one_size_is_chosen_and_large_ones_are_bounded(asked: tuple[int, int] | 
 )
 def test_floats_are_scaled_as_told(scale: Scale, expected: tuple[float, float, float]) -> None:
     taken = ImageInput(_spec(1, 1, 1, 3, dtype="float32"), scale=scale)
-    tensor = taken.to_tensor([np.array([[[255, 51, 0]]], np.uint8)])
+    tensor = taken.to_tensor(np.array([[[255, 51, 0]]], np.uint8))
     assert tensor.dtype == np.float32
     np.testing.assert_allclose(tensor.ravel(), expected, atol=1e-6)
 
@@ -117,11 +117,5 @@ def test_whole_numbers_cannot_hold_a_fraction(scale: Scale) -> None:
         ImageInput(_spec(1, None, None, 3), scale=scale)
 
 
-def test_frames_of_several_sizes_go_in_together() -> None:
-    images = [np.full((h, w, 3), value, np.uint8) for h, w, value in ((48, 64, 1), (96, 128, 2), (24, 32, 3))]
-    tensor = _input(None, None, None, 3, size_px=(64, 48)).to_tensor(images)
-    assert [int(n) for n in tensor.reshape(3, -1).max(axis=1)] == [1, 2, 3]
-
-
 def test_a_model_without_a_batch_dimension_gets_none() -> None:
-    assert _input(30, 40, 3).to_tensor([np.zeros((9, 9, 3), np.uint8)]).shape == (30, 40, 3)
+    assert _input(30, 40, 3).to_tensor(np.zeros((9, 9, 3), np.uint8)).shape == (30, 40, 3)

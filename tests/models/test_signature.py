@@ -69,14 +69,6 @@ def test_what_has_no_batch_dimension_is_read_too() -> None:
     scores = TensorSpec("b", "float32", (100,))
     roles = assign_roles(_signature(boxes, scores, image=image))
     assert (roles.boxes, roles.scores) == (boxes, scores)
-    assert not roles.takes_several
-
-
-@pytest.mark.parametrize(("first", "several"), [(None, True), (1, False)])
-def test_several_images_go_in_where_the_whole_signature_is_open(first: int | None, several: bool) -> None:  # noqa: FBT001 - a column of the table
-    image = TensorSpec("image", "uint8", (None, None, None, 3))
-    specs = [TensorSpec(spec.name, spec.dtype, (first, *spec.shape[1:])) for spec in (BOXES, SCORES) if spec.shape]
-    assert assign_roles(_signature(*specs, image=image)).takes_several is several
 
 
 INPUTS = {

@@ -16,6 +16,7 @@ from streamer.sinks.folder import Folder
 from streamer.sinks.pictures import Pictures
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.tables import JsonLines
+from tests.sinks.scenes import grey, result
 
 INFO = SourceInfo("clip.avi", fps=10.0)
 
@@ -149,10 +150,50 @@ def test_the_input_is_never_the_output_even_with_force(tmp_path: Path, how: str)
     assert given.read_text() == "film"
 
 
-def test_the_video_and_the_report_cannot_be_one_file(tmp_path: Path) -> None:
-    error = refused(SinkOptions(out=tmp_path / "a.mp4", jsonl=tmp_path / "a.mp4", force=True))
+@pytest.mark.parametrize("spelling", ["a.mp4", "sub/../a.mp4", "link/a.mp4", "link.mp4", "hard.mp4"])
+def test_the_video_and_the_report_cannot_be_one_file(tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "link.mp4").symlink_to("a.mp4")
+    if spelling == "hard.mp4":
+        (tmp_path / "a.mp4").write_text("mine")
+        (tmp_path / spelling).hardlink_to(tmp_path / "a.mp4")
+    before = sorted(tmp_path.iterdir())
+    error = refused(SinkOptions(out=tmp_path / "a.mp4", jsonl=tmp_path / spelling, force=True))
     assert isinstance(error, ConfigError)
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.png", "out.jsonl", "out"])
+def test_a_link_into_nowhere_is_followed_only_by_force(tmp_path: Path, name: str) -> None:
+    link, target = tmp_path / name, tmp_path / "elsewhere"
+    link.symlink_to(target)
+    options = SinkOptions(jsonl=link) if name.endswith("jsonl") else SinkOptions(out=link, pictures=name == "out.png")
+    assert isinstance(refused(options), SinkOpenError)
+    if name != "out":
+        assert len(kinds(replace(options, force=True))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert link.is_symlink()
+
+
+def test_with_force_a_report_goes_where_the_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "seen.jsonl").symlink_to(tmp_path / "real.jsonl")
+    (sink,) = open_sinks(SinkOptions(jsonl=tmp_path / "seen.jsonl", force=True), labels=Labels(), source=INFO)
+    sink.write(result(grey(1)))
+    sink.close()
+    assert (tmp_path / "real.jsonl").read_text().count("\n") == 1
+    assert (tmp_path / "seen.jsonl").is_symlink()
+
+
+def test_with_force_a_link_into_a_missing_folder_says_which(tmp_path: Path) -> None:
+    (tmp_path / "seen.jsonl").symlink_to(tmp_path / "missing" / "real.jsonl")
+    error = refused(SinkOptions(jsonl=tmp_path / "seen.jsonl", force=True))
+    assert f"mkdir -p {tmp_path / 'missing'}" in str(error)
+
+
+def test_what_is_said_to_be_a_folder_is_one_whatever_it_is_called(tmp_path: Path) -> None:
+    assert kinds(SinkOptions(out=tmp_path / "results.v2", folder=True)) == [Folder]
+    assert kinds(SinkOptions(out=tmp_path / "out.mp4", folder=True, many=True)) == [Folder]
 
 
 @pytest.mark.parametrize("out", ["a.mp4", "a.png", "folder"])

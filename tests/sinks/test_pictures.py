@@ -9,6 +9,7 @@ import pytest
 from streamer.errors import InternalError, SinkError, SinkOpenError
 from streamer.frame import Detections, Frame, Result
 from streamer.sinks.folder import Folder
+from streamer.sinks.mp4 import Mp4File
 from streamer.sinks.pictures import Pictures, save_picture
 from tests.sinks.scenes import decoded, grey, picture, result, results
 
@@ -56,8 +57,26 @@ class TestSavePicture:
 
         monkeypatch.setattr(Path, "replace", broken)
         with pytest.raises(SinkError, match="disk is full"):
-            save_picture(tmp_path / "a.png", grey(1))
+            save_picture(tmp_path / "a.png", grey(1), force=True)
+        with pytest.raises(SinkError, match="disk is full"):
+            save_picture(tmp_path / "b.png", grey(1))
         assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.png": "old"}
+
+    def test_what_came_there_a_moment_ago_is_not_replaced(self, tmp_path: Path) -> None:
+        for name, target in (("file.png", None), ("link.png", tmp_path / "file.png"), ("nowhere.png", tmp_path / "x")):
+            path = tmp_path / name
+            path.write_text("mine") if target is None else path.symlink_to(target)
+            with pytest.raises(SinkError, match="File exists"):
+                save_picture(path, grey(1))
+        assert {path.name for path in tmp_path.iterdir()} == {"file.png", "link.png", "nowhere.png"}
+        assert (tmp_path / "file.png").read_text() == "mine"
+
+    def test_force_follows_a_link_and_leaves_it(self, tmp_path: Path) -> None:
+        (tmp_path / "link.png").symlink_to(tmp_path / "there.png")
+        for shade in (1, 2):
+            save_picture(tmp_path / "link.png", grey(shade), force=True)
+            assert int(read(tmp_path / "there.png")[0, 0, 0]) == shade
+        assert (tmp_path / "link.png").is_symlink()
 
 
 class TestPictures:
@@ -68,7 +87,8 @@ class TestPictures:
         sink.write(result(grey(2)))
         sink.close()
         assert sink.written == 2
-        assert [int(read(tmp_path / name)[0, 0, 0]) for name in ("a.png", "a-002.png")] == [1, 2]
+        assert [int(read(path)[0, 0, 0]) for path in sink.recorded_files] == [1, 2]
+        assert [path.name for path in sink.recorded_files] == ["a.png", "a-002.png"]
 
     def test_with_force_the_old_picture_is_replaced(self, tmp_path: Path) -> None:
         save_picture(tmp_path / "a.png", grey(1))
@@ -109,7 +129,8 @@ class TestFolder:
         "source", ["../../a.png", "/etc/../a.png", "http://u:secret@host/../a.png", "", "..", ".", "/"]
     )
     def test_no_name_leads_out_of_the_folder(self, tmp_path: Path, source: str) -> None:
-        sink = Folder(tmp_path / "out", pictures=True, inputs=[tmp_path])
+        (tmp_path / "in").mkdir()
+        sink = Folder(tmp_path / "out", pictures=True, inputs=[tmp_path / "in"])
         sink.write(result(grey(0), source=source))
         sink.close()
         (found,) = (path for path in tmp_path.rglob("*") if path.is_file())
@@ -125,6 +146,31 @@ class TestFolder:
         assert sink.written == 15
         counts = {path.name: len(decoded(path)) for path in (tmp_path / "out").iterdir()}
         assert counts == {"a.mp4": 5, "b.mp4": 7, "a-002.mp4": 3}
+
+    def test_a_picture_among_videos_stays_a_picture(self, tmp_path: Path) -> None:
+        sink = Folder(tmp_path / "out", fps=10)
+        for one in results(3, source="a.avi"):
+            sink.write(one)
+        sink.write(result(grey(1), 3, pts_s=None, source="b.jpg"))
+        for one in results(3, source="c.avi"):
+            sink.write(one)
+        sink.close()
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mp4", "b.jpg", "c.mp4"]
+        assert sink.written == 7
+
+    def test_a_name_with_control_characters_is_written_without(self, tmp_path: Path) -> None:
+        sink = Folder(tmp_path / "out", pictures=True)
+        sink.write(result(grey(1), source="br\n\x1b[31mich.png"))
+        sink.close()
+        (name,) = (path.name for path in (tmp_path / "out").iterdir())
+        assert name.isprintable()
+        assert name.endswith(".png")
+
+    def test_a_folder_within_the_one_that_is_read_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "in").mkdir()
+        with pytest.raises(SinkOpenError, match="lies in the folder"):
+            Folder(tmp_path / "in" / "out", inputs=[tmp_path / "in"])
+        assert not (tmp_path / "in" / "out").exists()
 
     def test_a_file_that_was_there_is_refused_before_anything_is_read(self, tmp_path: Path) -> None:
         given = tmp_path / "clip.avi"
@@ -148,19 +194,45 @@ class TestFolder:
 
     def test_an_input_is_never_replaced_even_with_force(self, tmp_path: Path) -> None:
         save_picture(tmp_path / "a.png", grey(1))
-        with pytest.raises(SinkOpenError, match="is the folder that is being read"):
+        with pytest.raises(SinkOpenError, match="lies in the folder that is being read"):
             Folder(tmp_path, pictures=True, inputs=[tmp_path], force=True)
         with pytest.raises(SinkOpenError, match="is an input"):
             Folder(tmp_path, pictures=True, inputs=[tmp_path / "a.png"], force=True)
-        inner = tmp_path / "inner"
-        inner.mkdir()
-        save_picture(inner / "a.png", grey(2))
-        sink = Folder(inner, pictures=True, inputs=[tmp_path], force=True)
-        with pytest.raises(SinkError, match="is an input"):
-            sink.write(result(grey(9), source=str(tmp_path / "a.png")))
-        sink.close()
-        assert int(read(inner / "a.png")[0, 0, 0]) == 2
 
     def test_a_folder_that_got_nothing_is_not_left_behind(self, tmp_path: Path) -> None:
         Folder(tmp_path / "out").close()
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_that_somebody_took_away_is_no_bug(self, tmp_path: Path) -> None:
+        sink = Folder(tmp_path / "out", pictures=True)
+        (tmp_path / "out").rmdir()
+        sink.close()
+
+    def test_every_file_of_an_input_is_told(self, tmp_path: Path) -> None:
+        sink = Folder(tmp_path / "out", fps=10)
+        for epoch in (0, 1):
+            sink.write(result(grey(1), epoch, source="clip.avi", epoch=epoch))
+        during = sink.recorded_files
+        sink.close()
+        assert [path.name for path in during] == ["clip.mp4", "clip-002.mp4"]
+        assert sink.recorded_files == during
+        assert set(during) == set((tmp_path / "out").iterdir())
+
+    def test_what_is_written_never_goes_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        sink, seen = Folder(tmp_path / "out", fps=10), list[int]()
+        finish = Mp4File.close
+
+        def watched(file: Mp4File) -> None:
+            seen.append(sink.written)
+            finish(file)
+            seen.append(sink.written)
+
+        monkeypatch.setattr(Mp4File, "close", watched)
+        for count, name in ((20, "a.avi"), (20, "b.avi")):
+            for one in results(count, source=name):
+                sink.write(one)
+        sink.close()
+        seen.append(sink.written)
+        assert seen == sorted(seen)
+        assert seen[0] > 0
+        assert seen[-1] == 40

@@ -15,7 +15,7 @@ import pytest
 from streamer.errors import InternalError, SinkError, SinkOpenError
 from streamer.frame import Detections, Frame, Result
 from streamer.pyav import av
-from streamer.sinks.mp4 import require_encoder
+from streamer.sinks.mp4 import Mp4File, require_encoder
 from streamer.sinks.recorder import Recorder
 from tests.sinks.scenes import boxes, decoded, grey, picture, result, results
 
@@ -181,6 +181,36 @@ class TestSwitch:
         assert [len(decoded(path)) for path in recorder.recorded_files] == [10, 10]
         assert recorder.written == 20
 
+    def test_each_file_is_named_when_it_begins(self, tmp_path: Path) -> None:
+        names = iter(["first.mp4", "second.mp4"])
+        recorder = Recorder(tmp_path / "out.mp4", fps=10, active=False, name_next=lambda: tmp_path / next(names))
+        for index in range(4):
+            recorder.toggle()
+            recorder.write(result(grey(0), index))
+        recorder.close()
+        assert [path.name for path in recorder.recorded_files] == ["first.mp4", "second.mp4"]
+        assert set(tmp_path.iterdir()) == set(recorder.recorded_files)
+
+    def test_what_is_written_never_goes_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        recorder, seen = Recorder(tmp_path / "out.mp4", fps=10), list[int]()
+        finish = Mp4File.close
+
+        def watched(file: Mp4File) -> None:
+            seen.append(recorder.written)
+            finish(file)
+            seen.append(recorder.written)
+
+        monkeypatch.setattr(Mp4File, "close", watched)
+        for one in results(30):
+            if one.frame.index in (10, 20):
+                recorder.toggle()
+            recorder.write(one)
+        recorder.close()
+        seen.append(recorder.written)
+        assert seen == sorted(seen)
+        assert seen[0] > 0
+        assert seen[-1] == 20
+
     def test_it_can_be_switched_while_another_thread_writes(self, tmp_path: Path) -> None:
         recorder = Recorder(tmp_path / "out.mp4", fps=100)
 
@@ -242,8 +272,8 @@ class TestRefusal:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr("streamer.sinks.recorder.LITTLE_ROOM_BYTES", 1 << 62)
-        Recorder(tmp_path / "out.mp4").close()
-        assert "MB are free" in caplog.text
+        record(tmp_path / "out.mp4", result(grey(0)))
+        assert caplog.text.count("MB are free") == 1
 
 
 def test_the_pyav_in_use_writes_files_that_end_as_ordinary_ones() -> None:

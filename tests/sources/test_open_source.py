@@ -56,6 +56,17 @@ def test_numbers_and_device_files_are_cameras(monkeypatch: pytest.MonkeyPatch, u
     assert stub.opened_as[0] == device
 
 
+def test_a_missing_camera_with_the_name_of_a_folder_says_how_to_name_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "./2024" not in str(_refusal("2024"))
+    (tmp_path / "2024").mkdir()
+    error = _refusal("2024")
+    assert error.hint == "for the file or folder of this name, write ./2024"
+    assert "camera" in error.what
+
+
 NETWORK = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp", "ftp"]
 OTHERS = [
     "file:/etc/passwd",

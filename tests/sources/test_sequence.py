@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from streamer.errors import SourceError, SourceOpenError
-from streamer.frame import Frame
+from streamer.errors import SourceError, SourceLost, SourceOpenError
+from streamer.frame import Frame, Image
 from streamer.sources import SourceOptions, open_source
+from streamer.sources.opencv_decoder import OpenCvDecoder
 from streamer.sources.sequence import SequenceSource
 from streamer.sources.synthetic import SyntheticSource
 from tests.clips import number_of, write_clip, write_picture
@@ -54,6 +55,42 @@ def test_a_broken_file_is_warned_of_and_left_out(tmp_path: Path, caplog: pytest.
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "2.mp4: not a video, but text" in record.getMessage()
+
+
+def test_a_file_whose_first_frame_fails_is_left_out_and_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("1.mp4", "2.mp4", "3.mp4"):
+        write_clip(tmp_path / name, frames=2)
+    retrieve, grab = OpenCvDecoder.retrieve, OpenCvDecoder.grab
+    begun: list[OpenCvDecoder] = []
+    closed: list[OpenCvDecoder] = []
+
+    def failing_grab(decoder: OpenCvDecoder) -> float | None:
+        if decoder not in begun:
+            begun.append(decoder)
+        if len(begun) == 1:
+            raise SourceLost("OpenCV failed to read on")
+        return grab(decoder)
+
+    def failing_retrieve(decoder: OpenCvDecoder) -> Image | None:
+        if len(begun) == 2:
+            raise SourceLost("OpenCV failed to decode a frame")
+        return retrieve(decoder)
+
+    monkeypatch.setattr(OpenCvDecoder, "grab", failing_grab)
+    monkeypatch.setattr(OpenCvDecoder, "retrieve", failing_retrieve)
+    close = OpenCvDecoder.close
+
+    def watched_close(decoder: OpenCvDecoder) -> None:
+        closed.append(decoder)
+        close(decoder)
+
+    monkeypatch.setattr(OpenCvDecoder, "close", watched_close)
+    source = open_source(str(tmp_path))
+    assert closed == begun[:2]
+    assert [Path(frame.source).name for frame in source.frames()] == ["3.mp4", "3.mp4"]
+    assert [record.getMessage().rsplit("; ")[-1] for record in caplog.records] == ["it is left out"] * 2
 
 
 def test_nothing_but_broken_files_is_refused_at_opening(tmp_path: Path) -> None:

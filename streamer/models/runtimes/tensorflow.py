@@ -1,18 +1,20 @@
 """TensorFlow, kept quiet: it runs one signature of a loaded SavedModel, and nothing else."""
 
+import ctypes
 import logging
 import os
+import platform
 import re
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.errors import ModelError
+from streamer.errors import ModelError, ModelLoadError
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -55,10 +57,20 @@ class TensorFlowGraph:
 
 
 def import_tensorflow() -> ModuleType:
-    """The tensorflow module, its devices set to take memory as they need it."""
+    """The tensorflow module, its devices set to take memory as they need it.
+
+    Raises ModelLoadError where it is not installed, or cannot be imported.
+    """
     if "tensorflow" in sys.modules:
         return sys.modules["tensorflow"]
-    tensorflow = _import_quietly()
+    try:
+        tensorflow = _import_quietly()
+    except ModuleNotFoundError as error:
+        raise ModelLoadError(f"TensorFlow is not installed: {error}", hint="pip install tensorflow") from error
+    except Exception as error:  # a broken installation raises whatever its first broken part does
+        raise ModelLoadError(
+            f"TensorFlow cannot be imported: {short_reason(error)}", hint="pip install --force-reinstall tensorflow"
+        ) from error
     for device in tensorflow.config.list_physical_devices("GPU"):
         try:
             tensorflow.config.experimental.set_memory_growth(device, enable=True)
@@ -77,27 +89,36 @@ def short_reason(error: BaseException) -> str:
 
 
 def _import_quietly() -> ModuleType:
-    """Import TensorFlow without the lines that it writes past every log level (absl, before InitializeLog).
-
-    Who sets TF_CPP_MIN_LOG_LEVEL wants to see them.
-    """
-    if _LOG_LEVEL in os.environ:
+    """Import TensorFlow; who sets TF_CPP_MIN_LOG_LEVEL wants to see what it says meanwhile."""
+    wanted = _LOG_LEVEL in os.environ
+    os.environ.setdefault(_LOG_LEVEL, "3")
+    with nullcontext() if wanted else _c_stderr_aside():
         import tensorflow as tf  # noqa: PLC0415 - five seconds: only who runs a model pays them
 
-        return tf  # type: ignore[no-any-return]
-    os.environ[_LOG_LEVEL] = "3"
-    sys.stderr.flush()
-    kept_fd = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            import tensorflow as tf  # noqa: PLC0415
-
-            tf.config.list_physical_devices()
-        finally:
-            os.dup2(kept_fd, 2)
-            os.close(kept_fd)
-            noise.seek(0)
-            logger.debug("tensorflow says: %s", noise.read().decode(errors="replace"))
-    tf.get_logger().setLevel("ERROR")
+        tf.config.list_physical_devices()
+    if not wanted:
+        tf.get_logger().setLevel("ERROR")
     return tf  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _c_stderr_aside() -> Iterator[None]:
+    """Let what C code prints to its stream `stderr` go nowhere, for the length of the block; with glibc only.
+
+    TensorFlow 2.21 has lines that no log level keeps back: absl writes them before TensorFlow initialises it. The file
+    descriptor stays as it is, so that what Python, a signal handler or a host program says arrives. The stream that
+    leads nowhere is never closed: a thread may be writing to it.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    nowhere = libc.fopen(os.devnull.encode(), b"w")
+    stderr = ctypes.c_void_p.in_dll(libc, "stderr")
+    kept = stderr.value
+    stderr.value = nowhere or kept
+    try:
+        yield
+    finally:
+        stderr.value = kept
