@@ -135,6 +135,9 @@ class Detections:
             valid &= np.isin(ids, np.fromiter(classes, np.float64, len(classes)))
         scores32 = kept_scores[valid].astype(np.float32)
         clamped, ids = clamped[valid], ids[valid]
+        if len(scores32) > max_det:  # of a flood, only what can be kept is worth sorting
+            best = scores32 >= np.partition(scores32, -max_det)[-max_det]
+            scores32, clamped, ids = scores32[best], clamped[best], ids[best]
         order = np.argsort(-scores32, kind="stable")[:max_det]
         return cls(
             np.ascontiguousarray(clamped[order]), scores32[order], ids[order].astype(np.int32), rejected=rejected

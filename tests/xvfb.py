@@ -65,6 +65,16 @@ def press(display: str, title: str, key: str) -> None:
     _xdotool(display, "key", "--window", str(_window(display, title)), key)
 
 
+def put_back(display: str, title: str) -> None:
+    """Take the window away and put it back, so that it is painted.
+
+    Where no window manager runs, the Qt of OpenCV leaves one window in six black, whatever is drawn later.
+    """
+    window = str(_window(display, title))
+    _xdotool(display, "windowunmap", "--sync", window)
+    _xdotool(display, "windowmap", "--sync", window)
+
+
 def press_close_button(display: str, title: str) -> None:
     """Tell the window to go, with the message that a window manager sends when its button is pressed."""
     window = _window(display, title)

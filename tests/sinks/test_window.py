@@ -13,7 +13,7 @@ import pytest
 
 from streamer.interfaces import Command
 from streamer.sinks.window import display_problem, first_size_px
-from tests.xvfb import PATIENCE_S, ROOT, environment, press, press_close_button, run_python, virtual_display
+from tests.xvfb import PATIENCE_S, ROOT, environment, press, press_close_button, put_back, run_python, virtual_display
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs an X server")
 
@@ -133,6 +133,7 @@ def test_the_screen_shows_the_picture_with_its_panel(display: str, tmp_path: Pat
         pytest.skip("needs import, of ImageMagick")
     shot = tmp_path / "screen.png"
     with watching(display) as watcher:
+        put_back(display, TITLE)
         assert watcher.after("b") == "BOXES"
         command = ["import", "-window", "root", str(shot)]
         subprocess.run(command, env=environment(display), check=True, timeout=PATIENCE_S)
