@@ -122,7 +122,7 @@ class Window:
     def _fitted(self, image: Image) -> Image:
         """`image` as wide as the view: a new one, or itself if it is already.
 
-        A small picture is enlarged as the window does it, so that the panel is drawn for the eye and not for the camera.
+        A small picture is enlarged as the window does it, so that the panel is drawn for the eye, not the camera.
         """
         width = self._view_width_px or max(image.shape[1], first_size_px((image.shape[1], image.shape[0]))[0])
         if width == image.shape[1]:
