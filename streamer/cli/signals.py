@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one ends the run well, the second one ends it at once.
+"""Ctrl-C, SIGTERM and a closed terminal: the first signal ends the run well, the second one ends it at once.
 
 A thread hears of signals through the interpreter's wake-up file, because the main thread may stand in a driver or a
 library for seconds, and Python's own handlers run on the main thread only. Called by the verbs that run something.
