@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from train_detector.augment import Recipe, make_sample
 from train_detector.data import Photographs, Sample
 from train_detector.loss import Targets
+from train_detector.plan import MISTAKE_SHARE
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class EpochPlan:
     """One of these is drawn for each step, the same in every process."""
 
     recipe: Recipe
+    mistakes: tuple[int, ...] = ()
+    """Pictures of nothing in which the network last saw something: they come again as MISTAKE_SHARE of the samples."""
 
 
 class TrainingBatches(Dataset[Batch]):
@@ -60,8 +63,12 @@ class TrainingBatches(Dataset[Batch]):
         return collate([self._sample(int(index), side_px) for index in indices[self._share]])
 
     def _sample(self, index: int, side_px: int) -> Sample:
+        rng = np.random.default_rng((self._plan.seed, self._plan.epoch, 1 << 20, index))
+        mistakes = self._plan.mistakes
+        if mistakes and rng.random() < MISTAKE_SHARE:
+            index = mistakes[int(rng.integers(len(mistakes)))]
         return make_sample(
-            np.random.default_rng((self._plan.seed, self._plan.epoch, 1 << 20, index)),
+            rng,
             self._photographs.sample,
             count=len(self._photographs),
             index=index,

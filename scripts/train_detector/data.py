@@ -93,6 +93,10 @@ class Photographs:
         """What is known of a picture without its pixels."""
         return self._photographs[index]
 
+    def empty(self) -> list[int]:
+        """The pictures in which nobody is, and nothing that might be somebody."""
+        return [index for index, about in enumerate(self._photographs) if not len(about.labels.boxes)]
+
     def sample(self, index: int) -> Sample:
         """A picture as a read-only view of the cache."""
         about = self._photographs[index]

@@ -209,7 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("subject", type=Path, help="a checkpoint (.pt), or detections in COCO's format (.json)")
     parser.add_argument("--data", type=Path, required=True, help="folder of the split, with annotations.json")
-    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    parser.add_argument("--cache", type=Path, default=Path("../out/cache"))
     parser.add_argument("--results", type=Path, help="write the detections there, in COCO's format")
     parser.add_argument("--raw", action="store_true", help="judge the weights as trained instead of their mean (EMA)")
     arguments = parser.parse_args()

@@ -1,6 +1,10 @@
 """Turn trained weights into the SavedModel that ships: checked against PyTorch layer by layer, then wrapped.
 
-    python -m train_detector.export weights.npz model_folder
+    python -m train_detector.export weights.npz model_folder --thresholds 0.5 0.45
+
+Trained scores say how good a box is and crowd between .3 and .7. The exported ones are spread: what scored the class's
+threshold (person, face) scores .5, where precision is high and pictures of nothing are left alone, and the rest moves
+away from it. The order of the scores stays, and with it every average precision.
 
 The signature is that of the Object Detection API: serving_default takes input_tensor, uint8 [1, ?, ?, 3] RGB, and gives
 detection_boxes [1, 100, 4] (ymin, xmin, ymax, xmax in 0..1), detection_scores [1, 100], detection_classes [1, 100] (1
@@ -10,7 +14,9 @@ person, 2 face), num_detections [1], and the raw heads: raw_detection_boxes [1, 
 
 import argparse
 import json
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +32,11 @@ PAD_VALUE = 114.0
 BASE_SIZE_STRIDES = 4.0
 LOG_SIZE_LIMIT = 4.0
 LOWEST_SCORE = 0.05
+"""As trained; below it nothing is given."""
+
+STRETCH = 2.0
+"""How many times further from .5 a score's logit lies than it was trained to lie from its threshold's."""
+
 OVERLAP_LIMIT = 0.5
 DETECTIONS = 100
 TOLERANCE = 1e-4
@@ -37,8 +48,9 @@ Arrays = dict[str, npt.NDArray[Any]]
 class Exported(tf.Module):  # type: ignore[misc]
     """The network between a resize and non-maximum suppression."""
 
-    def __init__(self, network: Any) -> None:  # noqa: ANN401 (a Keras model)
+    def __init__(self, network: Any, thresholds: Sequence[float]) -> None:  # noqa: ANN401 (a Keras model)
         super().__init__(name="faces_and_people")
+        self._origins = tf.constant([math.log(value / (1 - value)) for value in thresholds])
         self._network = freeze(network)
         centres, strides = locations(SIDE_PX)
         self._centres = tf.constant(centres)
@@ -50,8 +62,9 @@ class Exported(tf.Module):  # type: ignore[misc]
         canvas, content_px = fit(input_tensor)
         logits, encoded = self._network(canvas)
         boxes = self._decode(encoded, content_px)
-        scores = tf.sigmoid(logits)
-        found = suppress(boxes, scores)
+        scores = tf.sigmoid(STRETCH * (logits - self._origins))
+        lowest = tf.sigmoid(STRETCH * (math.log(LOWEST_SCORE / (1 - LOWEST_SCORE)) - tf.reduce_max(self._origins)))
+        found = suppress(boxes, scores, lowest)
         raw_scores = tf.reshape(scores[..., None] * tf.constant(np.eye(CLASSES, dtype=np.float32)), [1, -1, CLASSES])
         background = 1.0 - tf.reshape(scores, [1, -1, 1])
         return {
@@ -95,7 +108,7 @@ def fit(image: Any) -> tuple[Any, Any]:  # noqa: ANN401
     return tf.ensure_shape(tf.reshape(canvas, [1, SIDE_PX, SIDE_PX, 3]), [1, SIDE_PX, SIDE_PX, 3]), target
 
 
-def suppress(boxes: Any, scores: Any) -> dict[str, Any]:  # noqa: ANN401
+def suppress(boxes: Any, scores: Any, lowest_score: Any) -> dict[str, Any]:  # noqa: ANN401
     """Non-maximum suppression of all classes in one operation: each class is moved to a place of its own."""
     flat_boxes, flat_scores = tf.reshape(boxes, [-1, 4]), tf.reshape(scores, [-1])
     classes = tf.cast(tf.range(tf.shape(flat_scores)[0]) % CLASSES, tf.float32)
@@ -104,7 +117,7 @@ def suppress(boxes: Any, scores: Any) -> dict[str, Any]:  # noqa: ANN401
         scores=flat_scores,
         max_output_size=DETECTIONS,
         iou_threshold=OVERLAP_LIMIT,
-        score_threshold=LOWEST_SCORE,
+        score_threshold=lowest_score,
         soft_nms_sigma=0.0,
         pad_to_max_output_size=True,
     )
@@ -147,16 +160,16 @@ def check(twin: Twin, arrays: Arrays) -> float:
     return worst
 
 
-def export(npz_path: Path, folder: Path) -> Path:
-    """Write folder/saved_model and folder/labels.txt."""
+def export(npz_path: Path, folder: Path, thresholds: Sequence[float]) -> Path:
+    """Write folder/saved_model and labels.txt in it."""
     arrays: Arrays = dict(np.load(npz_path))
     record = json.loads(str(arrays["record"]))
     weights = {name.removeprefix("weights/"): value for name, value in arrays.items() if name.startswith("weights/")}
     twin = Twin(record["config"], weights)
     print(f"{len([n for n in arrays if n.startswith('probe/')])} units checked, worst {check(twin, arrays):.1e}")
-    module = Exported(Twin(record["config"], weights).build(SIDE_PX, SIDE_PX))
+    module = Exported(Twin(record["config"], weights).build(SIDE_PX, SIDE_PX), thresholds)
     tf.saved_model.save(module, str(folder / "saved_model"), signatures={"serving_default": module.serve})
-    (folder / "labels.txt").write_text("\n".join(CLASS_NAMES) + "\n", encoding="utf-8")
+    (folder / "saved_model" / "labels.txt").write_text("\n".join(CLASS_NAMES) + "\n", encoding="utf-8")
     return folder / "saved_model"
 
 
@@ -177,8 +190,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("npz", type=Path, help="from train_detector.dump")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--thresholds", type=float, nargs=CLASSES, default=[0.5] * CLASSES, help="become .5")
     arguments = parser.parse_args()
-    saved_model = export(arguments.npz, arguments.folder)
+    saved_model = export(arguments.npz, arguments.folder, arguments.thresholds)
     size_bytes = sum(path.stat().st_size for path in saved_model.rglob("*") if path.is_file())
     print(f"{saved_model}: {size_bytes / 1e6:.2f} MB, {measure(saved_model):.1f} ms for a frame of 1280x720")
 

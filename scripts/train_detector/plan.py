@@ -33,6 +33,16 @@ FINISH_FROM = 0.85
 """Progress at which the last phase begins: pictures as they will be judged, little mosaic."""
 
 GROW_FROM = 0.45
+MINE_FROM = 0.3
+"""Progress from which pictures of nothing in which the network sees something come more often."""
+
+MINE_EVERY = 4
+"""Epochs between two looks for them."""
+
+MISTAKE_SCORE = 0.3
+MISTAKE_SHARE = 1 / 16
+"""Of the samples, that are such a picture instead of the one whose turn it is."""
+
 GRADIENT_LIMIT = 10.0
 
 

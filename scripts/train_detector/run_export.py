@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("saved_model", type=Path)
     parser.add_argument("results", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the split, with annotations.json")
-    parser.add_argument("--cache", type=Path, default=Path("cache"))
+    parser.add_argument("--cache", type=Path, default=Path("../out/cache"))
     arguments = parser.parse_args()
     photographs = Photographs(arguments.data, tiers=TIERS, cache_folder=arguments.cache)
     serve = tf.saved_model.load(str(arguments.saved_model)).signatures["serving_default"]

@@ -15,9 +15,11 @@ import dataclasses
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -31,7 +33,17 @@ from train_detector.data import TIERS, Photographs
 from train_detector.evaluate import Scorecard, find_all, score
 from train_detector.loss import Losses, compute_losses
 from train_detector.network import Detector, NetworkConfig, count_parameters
-from train_detector.plan import GRADIENT_LIMIT, Plan, canvas_sides_px, learning_rate, mean_decay, recipe
+from train_detector.plan import (
+    GRADIENT_LIMIT,
+    MINE_EVERY,
+    MINE_FROM,
+    MISTAKE_SCORE,
+    Plan,
+    canvas_sides_px,
+    learning_rate,
+    mean_decay,
+    recipe,
+)
 from train_detector.points import Points, decode, locate
 
 RANKS_TIMEOUT = timedelta(hours=2)
@@ -66,6 +78,8 @@ class Progress:
 
     step: int = 0
     best_mean_ap: float = 0.0
+    mistakes: list[int] = dataclasses.field(default_factory=list)
+    """Hard negatives: see EpochPlan."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,8 @@ class Trainer:
             result = self._train_epoch()
             self.progress.epoch += 1
             card = self._evaluate() if self._is_evaluated() else None
+            if self.progress.epoch % MINE_EVERY == 0 and self.progress.epoch >= MINE_FROM * self.plan.epochs:
+                self.progress.mistakes = self._mine()
             if self.rank == 0:
                 self._save(card)
                 self._log(result, card)
@@ -133,6 +149,7 @@ class Trainer:
             batch_size=self.plan.batch_size,
             canvas_sides_px=canvas_sides_px(progress),
             recipe=recipe(progress),
+            mistakes=tuple(self.progress.mistakes),
         )
         batches = TrainingBatches(self.train_set, epoch_plan, rank=self.rank, world=self.run.processes)
         return DataLoader(batches, batch_size=None, shuffle=False, num_workers=self.run.workers)
@@ -162,14 +179,24 @@ class Trainer:
         return self._points[size]
 
     def _evaluate(self) -> Scorecard:
+        rows = range(len(self.val_set))
+        ids = [self.val_set.about(row).image_id for row in rows]
+        return score(self.val_set.annotations_path, self._find(self.val_set, rows), ids)
+
+    def _mine(self) -> list[int]:
+        """Training pictures of nothing in which the averaged network sees something."""
+        empty = self.train_set.empty()
+        seen = {found["image_id"] for found in self._find(self.train_set, empty) if found["score"] > MISTAKE_SCORE}
+        return [index for index in empty if self.train_set.about(index).image_id in seen]
+
+    def _find(self, photographs: Photographs, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Every process finds its share, and all know the result."""
-        own = find_all(self.mean, self.val_set, range(self.rank, len(self.val_set), self.run.processes))
+        own = find_all(self.mean, photographs, rows[self.rank :: self.run.processes])
         shares = [own]
         if self.run.processes > 1:
             shares = [[] for _ in range(self.run.processes)]
             ranks.all_gather_object(shares, own)
-        ids = [self.val_set.about(row).image_id for row in range(len(self.val_set))]
-        return score(self.val_set.annotations_path, [result for share in shares for result in share], ids)
+        return [found for share in shares for found in share]
 
     def _save(self, card: Scorecard | None) -> None:
         best = card is not None and card.mean > self.progress.best_mean_ap
@@ -211,6 +238,7 @@ class Trainer:
             "learning_rate": f"{self.optimiser.param_groups[0]['lr']:.6f}",
             "score_loss": f"{result.score_loss:.4f}",
             "box_loss": f"{result.box_loss:.4f}",
+            "mistakes": len(self.progress.mistakes),
             "images_per_s": f"{result.images / result.seconds:.1f}",
             "train_s": f"{result.seconds:.0f}",
             "canvas_px": "-".join(map(str, canvas_sides_px((self.progress.epoch - 1) / self.plan.epochs))),
@@ -310,8 +338,8 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/datasets/people"), help="has train and val")
-    parser.add_argument("--out", type=Path, default=Path("checkpoints"))
-    parser.add_argument("--cache", type=Path, default=Path("cache"), help="decoded pictures, 1.1 GB")
+    parser.add_argument("--out", type=Path, default=Path("../out/training"))
+    parser.add_argument("--cache", type=Path, default=Path("../out/cache"), help="decoded pictures, 1.1 GB")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--workers", type=int, default=0, help="batch-making processes for each process; for GPUs")

@@ -1,10 +1,15 @@
 """The training package's parts, each by what it promises."""
 
+import json
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
 from train_detector.augment import Recipe, make_sample
-from train_detector.data import Labels, Sample
+from train_detector.batches import EpochPlan, TrainingBatches
+from train_detector.data import Labels, Photographs, Sample
 from train_detector.evaluate import suppress
 from train_detector.loss import Targets, assign, compute_losses, generalised_overlap, ignored_locations, overlap
 from train_detector.network import CLASS_NAMES, Detector, NetworkConfig, count_parameters
@@ -92,3 +97,30 @@ def test_the_schedule_warms_up_falls_and_the_canvas_grows() -> None:
     assert rates[0] < rates[2] < rates[1] <= plan.learning_rate
     assert rates[3] < 0.03 * plan.learning_rate
     assert max(canvas_sides_px(0.0)) < max(canvas_sides_px(0.5)) < max(canvas_sides_px(0.9))
+
+
+def test_a_mistaken_picture_of_nothing_comes_again(tmp_path: Path) -> None:
+    white, black = 200, 50
+    (tmp_path / "images").mkdir()
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"images/{number}.png"), np.full((64, 64, 3), (black, white)[number], np.uint8))
+    images = [{"id": n, "file_name": f"{n}.png", "height": 64, "width": 64} for n in range(2)]
+    person = {"image_id": 0, "bbox": [0, 0, 30, 60], "category_id": 1, "iscrowd": 0}
+    for image in images:
+        image |= {"tier": "free", "dataset": "made"}
+    (tmp_path / "annotations.json").write_text(json.dumps({"images": images, "annotations": [person]}))
+    photographs = Photographs(tmp_path, tiers=("free",), cache_folder=tmp_path)
+    assert photographs.empty() == [1]
+    plain = Recipe(mosaic=0, light=0, low_light=0, blur=0, motion=0, coarse=0, noise=0, jpeg=0, erase=0, zoom=(2, 2))
+
+    def shares(mistakes: tuple[int, ...]) -> float:
+        """How often the first picture's turn shows the second."""
+        middles = []
+        for epoch in range(400):
+            plan = EpochPlan(1, epoch, 2, (64,), plain, mistakes)
+            samples = TrainingBatches(photographs, plan, rank=0, world=1)[0].images
+            middles += [int(sample[32, 32, 0]) for sample in samples]
+        return middles.count(white) / len(middles)
+
+    assert shares(()) == 0.5
+    assert 0.5 < shares((1,)) < 0.56
