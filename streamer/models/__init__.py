@@ -9,14 +9,21 @@ from streamer.models.options import ModelOptions, Scale
 if TYPE_CHECKING:
     from streamer.models.detector import ModelDetector
 
-__all__ = ["ModelOptions", "Scale", "load_detector"]
+__all__ = ["MODEL_INSIDE", "ModelOptions", "Scale", "load_detector"]
+
+MODEL_INSIDE = Path(__file__).parent / "face"
+"""The model inside the package, of faces and people: a SavedModel like any other. docs/model.md is its card."""
 
 
 def load_detector(
-    path: str | os.PathLike[str], options: ModelOptions | None = None, *, input_size_px: tuple[int, int] | None = None
+    path: str | os.PathLike[str] | None = None,
+    options: ModelOptions | None = None,
+    *,
+    input_size_px: tuple[int, int] | None = None,
 ) -> "ModelDetector":
     """A Detector for the model at `path`, warmed up: its first frame takes no longer than the others.
 
+    path: a SavedModel's folder; None is the model inside.
     input_size_px: (width, height) that the frames will have, where it is known. A model that takes any size is given
     this one for the whole run, shrunk to 1280 px on its longer side, or 640x480 where it is None; frames of just this
     size go in untouched, others are letterboxed. A model of one size ignores it.
@@ -27,7 +34,7 @@ def load_detector(
     from streamer.models.formats.savedmodel import find_saved_model, load_saved_model  # noqa: PLC0415 - see above
 
     options = options if options is not None else ModelOptions()
-    folder = find_saved_model(Path(path))
+    folder = find_saved_model(MODEL_INSIDE if path is None else Path(path))
 
     from streamer.models.detector import ModelDetector  # noqa: PLC0415
     from streamer.models.naming import name_classes  # noqa: PLC0415
