@@ -70,6 +70,7 @@ class Detections:
     track_ids: (N,) int64 or None.
     age_ns: 0 where they were computed on this very frame, else how much older the frame is that they were computed on.
     rejected: rows that `from_raw` refused.
+    looked: False where no detector has seen this picture or one before it, so that having no boxes says nothing.
     """
 
     boxes: NDArray[np.float32]
@@ -78,11 +79,17 @@ class Detections:
     track_ids: NDArray[np.int64] | None = None
     age_ns: int = 0
     rejected: int = 0
+    looked: bool = True
 
     @classmethod
     def empty(cls, *, rejected: int = 0) -> Self:
         """No detection."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int32), rejected=rejected)
+
+    @classmethod
+    def unknown(cls) -> Self:
+        """No detection, because no detector has looked."""
+        return replace(cls.empty(), looked=False)
 
     @classmethod
     def from_raw(
@@ -162,6 +169,8 @@ class Detections:
         return replace(self, age_ns=age_ns)
 
     def __repr__(self) -> str:
+        if not self.looked:
+            return "Detections(unknown)"
         return f"Detections({len(self)} boxes, age={self.age_ns / 1e6:.0f} ms, rejected={self.rejected})"
 
 
@@ -177,6 +186,7 @@ class Event:
 class Result:
     """What sinks receive: a frame and what was made of it.
 
+    frame: as it was captured, or as an analyzer left it: nobody behind an analyzer sees what it took out.
     image: the frame with everything drawn on it, read-only and of the frame's size; None when no sink asked for it.
     failed: the detector raised on this frame, so that having no detections says nothing about what it shows.
     """

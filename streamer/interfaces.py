@@ -92,10 +92,15 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What an analyzer made of a frame: the detections to go on with, and what happened."""
+    """What an analyzer made of a frame: the detections to go on with, and what happened.
+
+    image: the picture as it may be seen from here on, of the frame's size: it takes the place of the frame's own for
+    whoever comes after, and nobody there gets the other one. None leaves the frame as it is.
+    """
 
     detections: Detections
     events: tuple[Event, ...] = ()
+    image: Image | None = None
 
 
 class Analyzer(Protocol):

@@ -72,20 +72,20 @@ class Labels:
         red, green, blue = colorsys.hls_to_rgb(class_id * _GOLDEN_ANGLE % 1.0, lightness, 0.9)
         return round(255 * blue), round(255 * green), round(255 * red)
 
-    def ids(self, names: Iterable[str]) -> frozenset[int]:
-        """The ids of the classes called `names`, in whatever case; `#17` is the id itself.
+    def ids(self, names: Iterable[str], *, where: str = "--classes") -> frozenset[int]:
+        """The ids of the classes called `names`, in whatever case; `#17` is the id itself. where: who asks.
 
         Raises ConfigError for a name that no class has, with the nearest ones.
         """
-        return frozenset(class_id for name in names for class_id in self._ids_of(name))
+        return frozenset(class_id for name in names for class_id in self._ids_of(name, where))
 
-    def _ids_of(self, name: str) -> list[int]:
+    def _ids_of(self, name: str, where: str) -> list[int]:
         wanted = printable(name).casefold()
         if re.fullmatch(r"#[0-9]{1,9}", wanted):
             return [int(wanted[1:])]
         found = [class_id for class_id, known in self._names.items() if known.casefold() == wanted]
         if not found:
-            raise ConfigError(f"no class is called {printable(name)!r}", where="--classes", hint=self._suggest(wanted))
+            raise ConfigError(f"no class is called {printable(name)!r}", where=where, hint=self._suggest(wanted))
         return found
 
     def _suggest(self, wanted: str) -> str:

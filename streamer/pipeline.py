@@ -50,8 +50,9 @@ class Pipeline:
     """One run, from the source to the sinks and the view.
 
     draw: makes the annotated image from a frame's image and its detections; called for frames that a sink or the view
-        needs drawn. Without it they get the frame as it was captured.
-    analyzers: see every rendered frame in order, after the detector.
+        needs drawn. Without it they get the frame's own image.
+    analyzers: see every rendered frame in order, after the detector. What one makes of the picture is all that
+        whatever comes after it ever gets: analyzers, drawing, sinks, the view, the caller of `results`.
     hold: for pictures: the view begins paused on the first and stays on the last.
     on_status: called about four times a second on the thread that runs the pipeline.
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
@@ -265,7 +266,7 @@ class Pipeline:
         try:
             self._to_detect.put(frame)
             if self._live:
-                self._to_render.put(Result(frame, Detections.empty()))
+                self._to_render.put(Result(frame, Detections.unknown()))
         except ChannelClosed:
             self._tally.discarded(frame.index)
             raise
@@ -275,7 +276,7 @@ class Pipeline:
             for frame, detections in zip(frames, self._inference.detect(stage, frames), strict=True):
                 failed = detections is None
                 self._to_render.put(
-                    Result(frame, Detections.empty() if detections is None else detections, failed=failed)
+                    Result(frame, Detections.unknown() if detections is None else detections, failed=failed)
                 )
 
     def _infer_newest(self, stage: Stage) -> None:
@@ -313,7 +314,9 @@ class Pipeline:
         for analyzer in self._analyzers:
             analysis = analyzer.update(frame, detections)
             detections, events = analysis.detections, events + analysis.events
-        finished = replace(result, detections=detections, events=events)
+            if analysis.image is not None:
+                frame = replace(frame, image=analysis.image)
+        finished = replace(result, frame=frame, detections=detections, events=events)
         watched = self._front is not None and not self._front.closed
         if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
             return self._drawn(finished)

@@ -1,13 +1,15 @@
 """`streamer.stream`: the whole pipeline as one loop. For the parts, see `pipeline.Pipeline`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import Self
 
 from streamer.flow.report import Report
-from streamer.frame import Ledger, Result
+from streamer.frame import MAX_DETECTIONS, Ledger, Result
+from streamer.interfaces import Analyzer, Detector
 from streamer.models import load_detector
 from streamer.models.options import ModelOptions
 from streamer.pipeline import Pipeline, PolicyName
@@ -55,9 +57,10 @@ class Stream(Iterator[Result]):
 def stream(
     source: str | int | PathLike[str],
     *,
-    model: str | PathLike[str],
+    model: str | PathLike[str] | None = None,
     conf: float = 0.5,
     classes: str | Sequence[str] = (),
+    blur: str | Sequence[str] = (),
     policy: PolicyName = "auto",
     source_options: SourceOptions | None = None,
     model_options: ModelOptions | None = None,
@@ -65,7 +68,10 @@ def stream(
     """Every frame of `source` with what `model` sees on it, as long as the caller asks for more.
 
     source: as on the command line: a camera's index, a file, a folder, `test:`.
+    model: a SavedModel's folder; None is the model inside the package, which finds faces and people.
     conf, classes: the lowest score and the names of the classes reported; left to `model_options` where it is given.
+    blur: the names of the classes that are hidden; no result holds the frame as it was captured then. What the model
+        misses is seen: docs/manual.md, Hiding faces.
     policy: `all` loses no frame, `latest` gives the newest one; `auto` is the first for files, the second for cameras.
 
     Each result's `image` is the frame with boxes and labels drawn. Raises SourceError, ModelError or ConfigError;
@@ -77,18 +83,40 @@ def stream(
     options = model_options or ModelOptions(
         conf=conf, classes=(classes,) if isinstance(classes, str) else tuple(classes)
     )
+    hidden = (blur,) if isinstance(blur, str) else tuple(blur)
     uri = str(source)
     if is_camera(uri):
         # The model first: its lamp is not on, and no frame is late, while the model loads.
         asked_px = source_options.width or 640, source_options.height or 480
-        detector = load_detector(model, options, input_size_px=asked_px)
+        detector, analyzers = _loaded(model, options, hidden=hidden, size_px=asked_px)
         opened = open_source(uri, source_options)
     else:
         opened = open_source(uri, source_options)
         try:
-            detector = load_detector(model, options, input_size_px=opened.info.size_px)
+            detector, analyzers = _loaded(model, options, hidden=hidden, size_px=opened.info.size_px)
         except BaseException:
             opened.close()
             raise
     annotate = partial(draw, labels=detector.labels, style=Style())
-    return Stream(Pipeline(opened, detector, policy=policy, draw=annotate))
+    return Stream(Pipeline(opened, detector, policy=policy, draw=annotate, analyzers=analyzers))
+
+
+def _loaded(
+    model: str | PathLike[str] | None,
+    options: ModelOptions,
+    *,
+    hidden: tuple[str, ...],
+    size_px: tuple[int, int] | None,
+) -> tuple[Detector, tuple[Analyzer, ...]]:
+    if not hidden:
+        return load_detector(model, options, input_size_px=size_px), ()
+    from streamer.analytics.privacy import hide  # noqa: PLC0415 - OpenCV is loaded when it is first needed
+
+    everything = replace(options, classes=(), max_det=MAX_DETECTIONS)
+    detector = load_detector(model, everything, input_size_px=size_px)
+    try:
+        wary, analyzer = hide(detector, hidden, classes=options.classes, max_det=options.max_det)
+    except BaseException:
+        detector.close()
+        raise
+    return wary, (analyzer,)

@@ -34,6 +34,19 @@ class TestNewest:
         assert len(newest.lookup(frame(0), patience_ns=0)) == 0
         assert newest.lookup(frame(5), patience_ns=0).age_ns == 0
 
+    def test_where_no_detector_has_looked_nothing_is_known(self) -> None:
+        newest = Newest(FakeClock(), depth=4)
+        newest.publish(frame(1), Detections.empty())
+        assert newest.lookup(frame(2), patience_ns=0).looked
+        assert not newest.lookup(frame(0), patience_ns=0).looked
+        assert not newest.lookup(frame(2, epoch=1), patience_ns=0).looked
+
+    def test_boxes_of_a_file_that_is_read_fast_age_with_the_media(self) -> None:
+        newest = Newest(FakeClock(), depth=4)
+        newest.publish(Frame(picture(1), 1, captured_ns=5, pts_s=1.0), boxes(1))
+        assert newest.lookup(Frame(picture(9), 9, captured_ns=9, pts_s=1.5), patience_ns=0).age_ns == NS_PER_S // 2
+        assert newest.lookup(Frame(picture(9), 9, captured_ns=9, pts_s=None), patience_ns=0).age_ns == 4
+
     def test_it_waits_for_a_frames_own_boxes_no_longer_than_it_is_told(self) -> None:
         newest = Newest(MonotonicClock(), depth=4)
         asked = Frame(picture(1), 1, MonotonicClock().now_ns())

@@ -192,6 +192,14 @@ def test_rows_can_be_selected_and_age() -> None:
     assert second.age_ns == 5_000_000
     assert tracked[np.array([True, False])].class_ids.tolist() == [1]
     assert len(Detections.empty()) == 0
+    assert Detections.empty().looked
+
+
+def test_unknown_is_no_detection_and_says_so_wherever_it_goes() -> None:
+    unknown = Detections.unknown()
+    assert len(unknown) == 0
+    assert not any(found.looked for found in (unknown, unknown[:0], unknown.aged(5), unknown.at_least(0.5)))
+    assert repr(unknown) == "Detections(unknown)"
 
 
 COUNTS = st.integers(0, 10**6)

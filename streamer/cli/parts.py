@@ -13,10 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from streamer.analytics.privacy import hide
 from streamer.cli.desk import Desk, Switch, recording_path
 from streamer.config import Settings
 from streamer.errors import ModelLoadError, SinkOpenError
-from streamer.interfaces import Detector, Sink, Source, SourceInfo, View
+from streamer.frame import MAX_DETECTIONS
+from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, View
 from streamer.labels import Labels
 from streamer.models import ModelOptions, load_detector
 from streamer.overlay import Style
@@ -51,6 +53,7 @@ class Parts:
 
     source: Source
     detector: Detector
+    analyzers: tuple[Analyzer, ...]
     sinks: tuple[Sink, ...]
     view: View | None
     desk: Desk
@@ -72,7 +75,7 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     inputs = inputs_of(settings)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
     _try_outputs(settings, early, inputs)
-    detector = _detector(settings, _input_size_px(settings, early), stack)
+    detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack))
     source = early or _source(settings, stack)
     view = _window(settings, stack)
     sinks = _sinks(settings, source, detector, inputs, stack)
@@ -81,7 +84,7 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     desk = _desk(settings, detector.labels, sinks)
     if view is None and not sinks:
         logger.warning("nothing is shown and nothing is kept: give OUT, --jsonl or --show")
-    return Parts(source, detector, tuple(sinks), view, desk)
+    return Parts(source, detector, analyzers, tuple(sinks), view, desk)
 
 
 def inputs_of(settings: Settings) -> tuple[Path, ...]:
@@ -158,16 +161,26 @@ def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitSt
     options = ModelOptions(
         labels=settings.labels,
         conf=settings.conf,
-        classes=settings.classes,
-        max_det=settings.max_det,
+        classes=() if settings.blur else settings.classes,
+        max_det=MAX_DETECTIONS if settings.blur else settings.max_det,
         label_offset=settings.label_offset,
         signature=settings.signature,
         scale=settings.scale,
     )
-    detector = load_detector(settings.model or Path(), options, input_size_px=size_px)
+    if settings.model is None:
+        logger.info("no --model: the one inside is used, which finds faces and people")
+    detector = load_detector(settings.model, options, input_size_px=size_px)
     stack.callback(detector.close)
     logger.info("model: %s", detector.describe())
     return detector
+
+
+def _hiding(settings: Settings, detector: Detector) -> tuple[Detector, tuple[Analyzer, ...]]:
+    """The detector as it is used, and what comes behind it: with --blur, both see to it that nothing hidden is seen."""
+    if not settings.blur:
+        return detector, ()
+    wary, blur = hide(detector, settings.blur, classes=settings.classes, max_det=settings.max_det)
+    return wary, (blur,)
 
 
 def _sink_options(settings: Settings, source: Source | None, inputs: tuple[Path, ...]) -> SinkOptions:

@@ -42,8 +42,6 @@ def _run(resolved: Resolved, *, outlet: Outlet, signals: Signals) -> int:
 def _require(settings: Settings) -> None:
     if settings.source is None:
         raise ConfigError("there is nothing to watch", hint="streamer SOURCE, such as streamer 0 or streamer clip.mp4")
-    if settings.model is None:
-        raise ConfigError("there is no model", where="--model", hint="--model PATH names the folder of a SavedModel")
 
 
 def _level(settings: Settings) -> int:

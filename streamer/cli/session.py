@@ -77,6 +77,7 @@ class Session:
             parts.sinks,
             view=parts.view,
             draw=parts.desk.draw,
+            analyzers=parts.analyzers,
             policy=settings.policy,
             hold=parts.hold,
             on_status=progress.update,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from streamer.config.values import FilePath, Names, Place, Seconds, Text
 
-Group = Literal["source", "model", "flow", "view", "record", "report", "itself"]
+Group = Literal["source", "model", "flow", "view", "record", "report", "scene", "itself"]
 
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 
@@ -72,7 +72,8 @@ class Settings(BaseModel):
     ] = False
 
     model: Annotated[
-        FilePath | None, Setting("model", "The SavedModel folder of a detector.", short="-m", metavar="PATH")
+        FilePath | None,
+        Setting("model", "A detector's SavedModel; if not given, the one inside.", short="-m", metavar="PATH"),
     ] = None
     labels: Annotated[FilePath | None, Setting("model", "Class names: pbtxt, txt or json.", metavar="FILE")] = None
     conf: Annotated[float, Setting("model", "Lowest score that is reported."), Field(ge=0, le=1)] = 0.5
@@ -113,6 +114,11 @@ class Settings(BaseModel):
 
     jsonl: Annotated[FilePath | None, Setting("report", "A line of JSON for each frame.", metavar="FILE")] = None
     summary: Annotated[FilePath | None, Setting("report", "At the end, what happened as JSON.", metavar="FILE")] = None
+
+    blur: Annotated[
+        Names,
+        Setting("scene", "Blur these classes, such as face.", metavar="NAMES", allowed="names with commas between"),
+    ] = ()
 
     config: Annotated[
         FilePath | None, Setting("itself", "A YAML file of settings.", short="-c", metavar="FILE", in_file=False)

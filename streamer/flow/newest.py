@@ -18,7 +18,15 @@ class _Seen:
     index: int
     epoch: int
     captured_ns: int
+    pts_s: float | None
     detections: Detections
+
+    def age_ns(self, frame: Frame) -> int:
+        """How much older than `frame` it is: in time, or in the media's own where a file is read faster than that."""
+        age_ns = frame.captured_ns - self.captured_ns
+        if frame.pts_s is None or self.pts_s is None:
+            return age_ns
+        return max(age_ns, round((frame.pts_s - self.pts_s) * NS_PER_S))
 
 
 class Newest:
@@ -38,7 +46,7 @@ class Newest:
     def publish(self, frame: Frame, detections: Detections) -> None:
         """The detections of `frame` are there."""
         with self._changed:
-            self._seen.append(_Seen(frame.index, frame.epoch, frame.captured_ns, detections))
+            self._seen.append(_Seen(frame.index, frame.epoch, frame.captured_ns, frame.pts_s, detections))
             self._settled_index = max(self._settled_index, frame.index)
             self._changed.notify_all()
 
@@ -58,7 +66,7 @@ class Newest:
         """The newest detections of this frame or one before it, with their age as seen from `frame`.
 
         Waits for those of `frame` itself until `patience_ns` after it was captured, and no longer. Detections of
-        another epoch belong to another picture and are not carried over.
+        another epoch belong to another picture and are not carried over; where there are no others, they are unknown.
         """
         with self._changed:
             left_ns = frame.captured_ns + patience_ns - self._clock.now_ns()
@@ -66,5 +74,5 @@ class Newest:
                 self._changed.wait_for(lambda: self._closed or self._settled_index >= frame.index, left_ns / NS_PER_S)
             known = [seen for seen in self._seen if seen.index <= frame.index and seen.epoch == frame.epoch]
         if not known:
-            return Detections.empty()
-        return known[-1].detections.aged(frame.captured_ns - known[-1].captured_ns)
+            return Detections.unknown()
+        return known[-1].detections.aged(known[-1].age_ns(frame))

@@ -8,6 +8,7 @@ import pytest
 from streamer import cli
 from streamer.cli import parts
 from streamer.config import resolve
+from streamer.labels import Labels
 from tests.clips import write_clip
 from tests.e2e.child import DescribedDetector
 
@@ -16,7 +17,7 @@ FRAMES = "test:size=64x48,frames=10,fps=100"
 
 
 def test_there_are_configs() -> None:
-    assert {path.name for path in CONFIGS.glob("*.yaml")} >= {"webcam.yaml", "file.yaml", "headless.yaml"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} >= {"webcam", "file", "headless", "privacy"}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -31,13 +32,15 @@ def test_each_is_right(path: Path) -> None:
         ("webcam", [FRAMES, "--no-show", "--jsonl", "o.jsonl"], {"o.jsonl"}),
         ("file", ["clip.mp4", "out.mp4", "--summary", "s.json"], {"out.mp4", "s.json"}),
         ("headless", [FRAMES], {"streamer.mp4", "streamer.jsonl", "streamer.json"}),
+        ("privacy", ["clip.mp4", "hidden.mp4", "--no-show", "--summary", "s.json"], {"hidden.mp4", "s.json"}),
     ],
 )
 def test_each_runs(
     name: str, arguments: list[str], kept: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(parts, "load_detector", lambda *_, **__: DescribedDetector())
+    labels = Labels({1: "person", 2: "face"})
+    monkeypatch.setattr(parts, "load_detector", lambda *_, **__: DescribedDetector(labels=labels))
     write_clip(tmp_path / "clip.mp4", frames=10)
     with pytest.raises(SystemExit) as leaving:
         cli.main(["-c", str(CONFIGS / f"{name}.yaml"), *arguments, "--model", "."])

@@ -56,6 +56,16 @@ def ended(*arguments: str) -> int:
     return code
 
 
+def test_without_a_model_the_one_inside_is_used_and_named(
+    here: Path, loaded: list[dict[str, object]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STREAMER_MODEL")
+    clip = write_clip(here / "clip.mp4", frames=2, size_px=(160, 120))
+    assert ended(str(clip), "out.mp4", "--no-show") == 0
+    assert loaded[0]["path"] is None
+    assert "no --model: the one inside is used, which finds faces and people" in capsys.readouterr().err
+
+
 def test_a_file_goes_in_and_video_lines_and_summary_come_out(
     here: Path, loaded: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamer.analytics.wary import Wary
 from streamer.errors import ModelError
 from streamer.interfaces import Detector
 from streamer.models import load_detector
@@ -21,6 +22,7 @@ MAKERS: dict[str, Callable[[Path], Detector]] = {
         save_constant(folder, input_shape=(1, 96, 128, 3), input_dtype="float32")
     ),
     "any batch": lambda folder: load_detector(save_red_finder(folder, input_shape=(None, None, None, 3))),
+    "wary": lambda folder: Wary(load_detector(save_constant(folder)), hidden=frozenset({9})),
     "ssd mobilenet": lambda folder: load_detector(build_ssd_mobilenet(folder)),
 }
 
