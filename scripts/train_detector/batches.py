@@ -10,8 +10,9 @@ from torch.utils.data import Dataset
 
 from train_detector.augment import Recipe, make_sample
 from train_detector.data import Photographs, Sample
+from train_detector.drawn import draw_nothing
 from train_detector.loss import Targets
-from train_detector.plan import MISTAKE_SHARE
+from train_detector.plan import DRAWN_SHARE, MISTAKE_SHARE
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class EpochPlan:
     """One of these is drawn for each step, the same in every process."""
 
     recipe: Recipe
+    drawn: bool = False
+    """Whether DRAWN_SHARE of the samples are drawn pictures of nothing."""
+
     mistakes: tuple[int, ...] = ()
     """Pictures of nothing in which the network last saw something: they come again as MISTAKE_SHARE of the samples."""
 
@@ -67,9 +71,10 @@ class TrainingBatches(Dataset[Batch]):
         mistakes = self._plan.mistakes
         if mistakes and rng.random() < MISTAKE_SHARE:
             index = mistakes[int(rng.integers(len(mistakes)))]
+        drawn = self._plan.drawn and rng.random() < DRAWN_SHARE
         return make_sample(
             rng,
-            self._photographs.sample,
+            (lambda _: draw_nothing(rng)) if drawn else self._photographs.sample,
             count=len(self._photographs),
             index=index,
             side_px=side_px,

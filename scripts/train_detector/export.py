@@ -62,7 +62,8 @@ class Exported(tf.Module):  # type: ignore[misc]
         canvas, content_px = fit(input_tensor)
         logits, encoded = self._network(canvas)
         boxes = self._decode(encoded, content_px)
-        scores = tf.sigmoid(STRETCH * (logits - self._origins))
+        inside = tf.reduce_all(self._centres < content_px[::-1], axis=-1)  # not in the padding
+        scores = tf.sigmoid(STRETCH * (logits - self._origins)) * tf.cast(inside, tf.float32)[None, :, None]
         lowest = tf.sigmoid(STRETCH * (math.log(LOWEST_SCORE / (1 - LOWEST_SCORE)) - tf.reduce_max(self._origins)))
         found = suppress(boxes, scores, lowest)
         raw_scores = tf.reshape(scores[..., None] * tf.constant(np.eye(CLASSES, dtype=np.float32)), [1, -1, CLASSES])

@@ -39,6 +39,10 @@ MINE_FROM = 0.3
 MINE_EVERY = 4
 """Epochs between two looks for them."""
 
+DRAWN_FROM = 0.55
+"""Progress from which drawn pictures of nothing are among the samples: see drawn.py."""
+
+DRAWN_SHARE = 1 / 16
 MISTAKE_SCORE = 0.3
 MISTAKE_SHARE = 1 / 16
 """Of the samples, that are such a picture instead of the one whose turn it is."""

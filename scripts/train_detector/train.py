@@ -34,6 +34,7 @@ from train_detector.evaluate import Scorecard, find_all, score
 from train_detector.loss import Losses, compute_losses
 from train_detector.network import Detector, NetworkConfig, count_parameters
 from train_detector.plan import (
+    DRAWN_FROM,
     GRADIENT_LIMIT,
     MINE_EVERY,
     MINE_FROM,
@@ -149,6 +150,7 @@ class Trainer:
             batch_size=self.plan.batch_size,
             canvas_sides_px=canvas_sides_px(progress),
             recipe=recipe(progress),
+            drawn=progress >= DRAWN_FROM,
             mistakes=tuple(self.progress.mistakes),
         )
         batches = TrainingBatches(self.train_set, epoch_plan, rank=self.rank, world=self.run.processes)

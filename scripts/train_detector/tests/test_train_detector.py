@@ -10,6 +10,7 @@ import torch
 from train_detector.augment import Recipe, make_sample
 from train_detector.batches import EpochPlan, TrainingBatches
 from train_detector.data import Labels, Photographs, Sample
+from train_detector.drawn import draw_nothing
 from train_detector.evaluate import suppress
 from train_detector.loss import Targets, assign, compute_losses, generalised_overlap, ignored_locations, overlap
 from train_detector.network import CLASS_NAMES, Detector, NetworkConfig, count_parameters
@@ -99,6 +100,15 @@ def test_the_schedule_warms_up_falls_and_the_canvas_grows() -> None:
     assert max(canvas_sides_px(0.0)) < max(canvas_sides_px(0.5)) < max(canvas_sides_px(0.9))
 
 
+def test_a_drawn_picture_of_nothing_follows_from_its_seed() -> None:
+    samples = [draw_nothing(np.random.default_rng(seed)) for seed in (*range(30), 0)]
+    assert (samples[0].image == samples[-1].image).all()
+    for sample in samples:
+        assert max(sample.image.shape) == 320
+        assert not len(sample.labels.boxes)
+    assert len({sample.image.tobytes() for sample in samples}) == 30
+
+
 def test_a_mistaken_picture_of_nothing_comes_again(tmp_path: Path) -> None:
     white, black = 200, 50
     (tmp_path / "images").mkdir()
@@ -117,7 +127,7 @@ def test_a_mistaken_picture_of_nothing_comes_again(tmp_path: Path) -> None:
         """How often the first picture's turn shows the second."""
         middles = []
         for epoch in range(400):
-            plan = EpochPlan(1, epoch, 2, (64,), plain, mistakes)
+            plan = EpochPlan(1, epoch, 2, (64,), plain, mistakes=mistakes)
             samples = TrainingBatches(photographs, plan, rank=0, world=1)[0].images
             middles += [int(sample[32, 32, 0]) for sample in samples]
         return middles.count(white) / len(middles)
