@@ -12,7 +12,7 @@ from train_detector.augment import Recipe, make_sample
 from train_detector.data import Photographs, Sample
 from train_detector.drawn import draw_nothing
 from train_detector.loss import Targets
-from train_detector.plan import DRAWN_SHARE, MISTAKE_SHARE
+from train_detector.plan import MISTAKE_SHARE
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class EpochPlan:
     """One of these is drawn for each step, the same in every process."""
 
     recipe: Recipe
-    drawn: bool = False
-    """Whether DRAWN_SHARE of the samples are drawn pictures of nothing."""
+    drawn_share: float = 0.0
+    """Of the samples, that are drawn pictures of nothing."""
 
     mistakes: tuple[int, ...] = ()
     """Pictures of nothing in which the network last saw something: they come again as MISTAKE_SHARE of the samples."""
@@ -71,7 +71,7 @@ class TrainingBatches(Dataset[Batch]):
         mistakes = self._plan.mistakes
         if mistakes and rng.random() < MISTAKE_SHARE:
             index = mistakes[int(rng.integers(len(mistakes)))]
-        drawn = self._plan.drawn and rng.random() < DRAWN_SHARE
+        drawn = self._plan.drawn_share > 0 and rng.random() < self._plan.drawn_share
         return make_sample(
             rng,
             (lambda _: draw_nothing(rng)) if drawn else self._photographs.sample,

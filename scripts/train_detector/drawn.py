@@ -16,6 +16,8 @@ from train_detector.data import Image, Labels, Sample
 LONGER_SIDE_PX = 320
 SHORTEST_SIDE_PX = 200
 MOST_THINGS = 6
+PLAIN_SHARE = 0.3
+"""Of the pictures, that show one colour and no thing: without them the dark was a person."""
 
 _LETTERS = "ABCDEFGHKLMNPRSTUVWXYZ0123456789"
 
@@ -29,6 +31,8 @@ def draw_nothing(rng: np.random.Generator) -> Sample:
     """A picture without anybody on it, of the photographs' size: a ground, often one large thing, and small ones."""
     size = [LONGER_SIDE_PX, int(rng.integers(SHORTEST_SIDE_PX, LONGER_SIDE_PX + 1))]
     height, width = rng.permutation(size).tolist()
+    if rng.random() < PLAIN_SHARE:
+        return _nothing_on(_plain(rng, height, width))
     image = _ground(rng, height, width)
     if rng.random() < 0.6:
         centre = (int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.35, 0.65)))
@@ -37,7 +41,18 @@ def draw_nothing(rng: np.random.Generator) -> Sample:
         place = (int(rng.integers(width)), int(rng.integers(height)))
         _any_thing(rng)(rng, image, place, rng.uniform(0.03, 0.25) * min(size))
     image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.5)), np.uint8)
+    return _nothing_on(image)
+
+
+def _nothing_on(image: Image) -> Sample:
     return Sample(image, Labels(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_)))
+
+
+def _plain(rng: np.random.Generator, height: int, width: int) -> Image:
+    """One colour, dark more often than not: a covered camera, a wall, the night."""
+    colour = np.array(_colour(rng)) * rng.random() ** 2
+    noise = rng.normal(0, rng.uniform(0, 6), (height, width, 1))
+    return np.clip(colour + noise, 0, 255).astype(np.uint8)
 
 
 def _any_thing(rng: np.random.Generator) -> Thing:
@@ -82,12 +97,15 @@ def _rings(rng: np.random.Generator, image: Image, centre: Place, radius: float)
 
 
 def _wheel(rng: np.random.Generator, image: Image, centre: Place, radius: float) -> None:
-    sectors = int(rng.integers(3, 13))
+    """A pie of colours, or the circle of all hues."""
+    hues = rng.random() < 0.3
+    sectors = 60 if hues else int(rng.integers(3, 13))
     turn = rng.uniform(0, 360)
     axes = (int(radius) + 1, int(radius) + 1)
     for number in range(sectors):
         arc = (360 * number / sectors, 360 * (number + 1) / sectors)
-        cv2.ellipse(image, centre, axes, turn, *arc, _colour(rng), cv2.FILLED, cv2.LINE_AA)
+        colour = [255 * part for part in colorsys.hsv_to_rgb(number / sectors, 1, 1)] if hues else _colour(rng)
+        cv2.ellipse(image, centre, axes, turn, *arc, colour, cv2.FILLED, cv2.LINE_AA)
 
 
 def _ball(rng: np.random.Generator, image: Image, centre: Place, radius: float) -> None:

@@ -25,6 +25,15 @@ class Plan:
     """Of the moving average of the weights, per step."""
 
     bfloat16: bool = True
+    begin: float = 0.0
+    """Progress at which canvas and recipe begin: 0.85 for a few epochs more on weights that are there."""
+
+    drawn_share: float = 1 / 16
+    """Of the samples, that are drawn pictures of nothing, once these have begun."""
+
+    def progress(self, epochs_done: int) -> float:
+        """Part of the run that is done, 0 to 1, as canvas and recipe see it."""
+        return self.begin + (1 - self.begin) * epochs_done / self.epochs
 
 
 WARM_UP_STEPS = 400
@@ -42,7 +51,6 @@ MINE_EVERY = 4
 DRAWN_FROM = 0.55
 """Progress from which drawn pictures of nothing are among the samples: see drawn.py."""
 
-DRAWN_SHARE = 1 / 16
 MISTAKE_SCORE = 0.3
 MISTAKE_SHARE = 1 / 16
 """Of the samples, that are such a picture instead of the one whose turn it is."""

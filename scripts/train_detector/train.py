@@ -117,11 +117,13 @@ class Trainer:
 
     def train(self) -> None:
         """To the end of the plan."""
+        if self.plan.begin >= MINE_FROM and self.progress.epoch == 0:
+            self.progress.mistakes = self._mine()
         while self.progress.epoch < self.plan.epochs:
             result = self._train_epoch()
             self.progress.epoch += 1
             card = self._evaluate() if self._is_evaluated() else None
-            if self.progress.epoch % MINE_EVERY == 0 and self.progress.epoch >= MINE_FROM * self.plan.epochs:
+            if self.progress.epoch % MINE_EVERY == 0 and self.plan.progress(self.progress.epoch) >= MINE_FROM:
                 self.progress.mistakes = self._mine()
             if self.rank == 0:
                 self._save(card)
@@ -143,14 +145,14 @@ class Trainer:
         return EpochResult(float(means[0]), float(means[1]), images, time.monotonic() - started)
 
     def _batches(self) -> DataLoader[Batch]:
-        progress = self.progress.epoch / self.plan.epochs
+        progress = self.plan.progress(self.progress.epoch)
         epoch_plan = EpochPlan(
             seed=self.plan.seed,
             epoch=self.progress.epoch,
             batch_size=self.plan.batch_size,
             canvas_sides_px=canvas_sides_px(progress),
             recipe=recipe(progress),
-            drawn=progress >= DRAWN_FROM,
+            drawn_share=self.plan.drawn_share if progress >= DRAWN_FROM else 0.0,
             mistakes=tuple(self.progress.mistakes),
         )
         batches = TrainingBatches(self.train_set, epoch_plan, rank=self.rank, world=self.run.processes)
@@ -243,7 +245,7 @@ class Trainer:
             "mistakes": len(self.progress.mistakes),
             "images_per_s": f"{result.images / result.seconds:.1f}",
             "train_s": f"{result.seconds:.0f}",
-            "canvas_px": "-".join(map(str, canvas_sides_px((self.progress.epoch - 1) / self.plan.epochs))),
+            "canvas_px": "-".join(map(str, canvas_sides_px(self.plan.progress(self.progress.epoch - 1)))),
             "face_ap50": f"{card.average_precision['face']:.4f}" if card else "",
             "person_ap50": f"{card.average_precision['person']:.4f}" if card else "",
             "face_recall": f"{card.face_recall:.2f}" if card else "",
@@ -357,6 +359,8 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--learning-rate", type=float)
     plan.add_argument("--weight-decay", type=float)
     plan.add_argument("--mean-decay", type=float)
+    plan.add_argument("--begin", type=float, metavar="PROGRESS")
+    plan.add_argument("--drawn-share", type=float)
     plan.add_argument("--bfloat16", action=argparse.BooleanOptionalAction)
     return parser
 
