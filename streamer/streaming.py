@@ -68,7 +68,8 @@ def stream(
     """Every frame of `source` with what `model` sees on it, as long as the caller asks for more.
 
     source: as on the command line: a camera's index, a file, a folder, `test:`.
-    model: a SavedModel's folder; None is the model inside the package, which finds faces and people.
+    model: a SavedModel's folder, an archive of one, or a name of `streamer models list`; None is the model inside the
+        package, which finds faces and people.
     conf, classes: the lowest score and the names of the classes reported; left to `model_options` where it is given.
     blur: the names of the classes that are hidden; no result holds the frame as it was captured then. What the model
         misses is seen: docs/manual.md, Hiding faces.

@@ -109,7 +109,9 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 
 
 def test_unknown_variables_are_told_with_the_nearest_one() -> None:
-    warnings = resolve(environ={"STREAMER_MAXDET": "3", "STREAMER_ZZZZ": "1", "HOME": "/"}).warnings
+    warnings = resolve(
+        environ={"STREAMER_MAXDET": "3", "STREAMER_ZZZZ": "1", "STREAMER_CACHE": "x", "HOME": "/"}
+    ).warnings
     assert warnings[0] == "STREAMER_MAXDET in the environment is no setting; did you mean STREAMER_MAX_DET?"
     assert warnings[1].startswith("STREAMER_ZZZZ in the environment is no setting; streamer config show")
     assert len(warnings) == 2

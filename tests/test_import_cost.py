@@ -25,6 +25,7 @@ STATEMENTS = {
     "streamer run --help": "from streamer.cli import main; main(['run', '--help'])",
     "streamer --version": "from streamer.cli import main; main(['--version'])",
     "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
+    "streamer models list": "from streamer.cli import main; main(['models', 'list'])",
     "streamer with a wrong flag": "from streamer.cli import main\n    try: main(['0', '--conf', '7'])\n"
     "    except SystemExit as leaving: assert leaving.code == 2, leaving.code",
 }

@@ -16,6 +16,7 @@ from streamer.cli.config import config_app
 from streamer.cli.failures import code_of, told
 from streamer.cli.flags import with_settings
 from streamer.cli.logs import safe_lines, write_stderr
+from streamer.cli.models import models_app
 from streamer.cli.run import run_verb
 from streamer.errors import StreamerError
 
@@ -24,7 +25,7 @@ streamer 0 -m MODEL : a camera, on a window
 
 streamer clip.mp4 out.mp4 -m MODEL : a file, annotated
 
-streamer photos/ boxed/ -m MODEL --classes person,car : pictures
+streamer photos/ boxed/ -m ssd_mobilenet_v2_320 --classes person,car : pictures, and a model by name
 
 streamer test: --no-show --jsonl seen.jsonl -m MODEL : a pattern, without window or camera
 
@@ -44,9 +45,10 @@ app = typer.Typer(
 app.command("run", help="Watch, record, report: SOURCE through the model to a window and to OUT.")(
     with_settings(run_verb)
 )
+app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "config"})
+VERBS = frozenset({"run", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

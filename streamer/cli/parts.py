@@ -15,12 +15,14 @@ from typing import Protocol, runtime_checkable
 
 from streamer.analytics.privacy import hide
 from streamer.cli.desk import Desk, Switch, recording_path
+from streamer.cli.fetching import fetching_shown
 from streamer.config import Settings
-from streamer.errors import ModelLoadError, SinkOpenError
+from streamer.errors import SinkOpenError
 from streamer.frame import MAX_DETECTIONS
 from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, View
 from streamer.labels import Labels
 from streamer.models import ModelOptions, load_detector
+from streamer.models.finding import find_model, look_for
 from streamer.overlay import Style
 from streamer.sinks import open_sinks
 from streamer.sinks.options import SinkOptions
@@ -96,10 +98,8 @@ def inputs_of(settings: Settings) -> tuple[Path, ...]:
 
 def _look_first(settings: Settings) -> None:
     """What a look at the disk tells."""
-    if settings.model is not None and not settings.model.exists():
-        raise ModelLoadError(
-            "no such file or folder", where=str(settings.model), hint="--model PATH names a SavedModel"
-        )
+    if settings.model is not None:
+        look_for(settings.model)
     if not settings.snapshot_dir.is_dir():
         raise SinkOpenError("no such folder", where=str(settings.snapshot_dir), hint="--snapshot-dir names one")
     if settings.show and (problem := display_problem()):
@@ -166,10 +166,15 @@ def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitSt
         label_offset=settings.label_offset,
         signature=settings.signature,
         scale=settings.scale,
+        trust=settings.trust_model,
     )
+    model: Path | None = None
     if settings.model is None:
         logger.info("no --model: the one inside is used, which finds faces and people")
-    detector = load_detector(settings.model, options, input_size_px=size_px)
+    else:
+        with fetching_shown(quiet=settings.quiet, as_json=settings.log_json) as watch:
+            model = find_model(settings.model, watch=watch)
+    detector = load_detector(model, options, input_size_px=size_px)
     stack.callback(detector.close)
     logger.info("model: %s", detector.describe())
     return detector

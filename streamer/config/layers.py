@@ -20,6 +20,9 @@ from streamer.text import printable, redacted
 MAX_SHOWN_CHARS = 4096
 """How much of a refused value is looked at before it is shown."""
 
+NO_SETTINGS = frozenset({"STREAMER_CACHE"})
+"""Variables that are of the machine, not of a run: where models are kept."""
+
 Kind = Literal["default", "file", "environment", "flag"]
 
 
@@ -105,7 +108,7 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Given], tup
         if name := by_variable.get(variable):
             if value:
                 given[name] = Given(value, Origin("environment", variable))
-        elif variable.startswith(ENV_PREFIX):
+        elif variable.startswith(ENV_PREFIX) and variable not in NO_SETTINGS:
             shown = printable(variable)
             bare = [name.removeprefix(ENV_PREFIX) for name in by_variable]
             hint = _nearest(variable.removeprefix(ENV_PREFIX), bare, prefix=ENV_PREFIX)

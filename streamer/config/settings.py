@@ -73,7 +73,13 @@ class Settings(BaseModel):
 
     model: Annotated[
         FilePath | None,
-        Setting("model", "A detector's SavedModel; if not given, the one inside.", short="-m", metavar="PATH"),
+        Setting(
+            "model",
+            "A SavedModel's folder, an archive of one, or a name (streamer models list); if not given, the one inside.",
+            short="-m",
+            metavar="PATH or NAME",
+            allowed="a path or a name",
+        ),
     ] = None
     labels: Annotated[FilePath | None, Setting("model", "Class names: pbtxt, txt or json.", metavar="FILE")] = None
     conf: Annotated[float, Setting("model", "Lowest score that is reported."), Field(ge=0, le=1)] = 0.5
@@ -90,6 +96,10 @@ class Settings(BaseModel):
     scale: Annotated[
         Literal["auto", "0..1", "-1..1", "0..255"], Setting("model", "The pixel values that a float model takes.")
     ] = "auto"
+    trust_model: Annotated[
+        bool,
+        Setting("model", "Run a model that does more than detectors need, such as reading files.", in_file=False),
+    ] = False
 
     policy: Annotated[
         Literal["auto", "all", "latest"],

@@ -23,22 +23,27 @@ def load_detector(
 ) -> "ModelDetector":
     """A Detector for the model at `path`, warmed up: its first frame takes no longer than the others.
 
-    path: a SavedModel's folder; None is the model inside.
+    path: a SavedModel's folder, an archive of one, or the name of a model, which is fetched if it is not in the cache;
+    None is the model inside.
     input_size_px: (width, height) that the frames will have, where it is known. A model that takes any size is given
     this one for the whole run, shrunk to 1280 px on its longer side, or 640x480 where it is None; frames of just this
     size go in untouched, others are letterboxed. A model of one size ignores it.
 
-    Raises ModelLoadError for what is no SavedModel or is damaged, SignatureError for a model that is no detector,
-    ConfigError for labels, classes or a scale that do not fit, ModelError when the model fails on a black frame.
+    Raises ModelLoadError for what is no SavedModel, is damaged, or does more than detectors need, SignatureError for a
+    model that is no detector, ConfigError for labels, classes or a scale that do not fit, ModelError when the model
+    fails on a black frame.
     """
-    from streamer.models.formats.savedmodel import find_saved_model, load_saved_model  # noqa: PLC0415 - see above
+    from streamer.models.finding import find_model  # noqa: PLC0415 - see above
+    from streamer.models.formats.savedmodel import find_saved_model, load_saved_model  # noqa: PLC0415
 
     options = options if options is not None else ModelOptions()
-    folder = find_saved_model(MODEL_INSIDE if path is None else Path(path))
+    folder = find_saved_model(MODEL_INSIDE if path is None else find_model(path))
 
     from streamer.models.detector import ModelDetector  # noqa: PLC0415
     from streamer.models.naming import name_classes  # noqa: PLC0415
+    from streamer.models.safety import check_saved_model  # noqa: PLC0415
 
+    check_saved_model(folder, trust=options.trust)
     naming = name_classes(folder, labels=options.labels, offset=options.label_offset)
     graph, signature = load_saved_model(folder, signature=options.signature)
     try:

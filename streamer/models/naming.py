@@ -29,7 +29,8 @@ COCO_NAMES = tuple(_COCO_LIST.split("|"))
 COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 """The ids from 1 to 90 that COCO never gave to a box."""
 
-_COCO_IDS = tuple(n for n in range(1, 91) if n not in COCO_GAPS)
+COCO_IDS = tuple(n for n in range(1, 91) if n not in COCO_GAPS)
+"""The ids that COCO gave to COCO_NAMES."""
 
 _OTHER_SPELLINGS = {
     "motorbike": "motorcycle",
@@ -83,7 +84,7 @@ def _beside(model: Path) -> Iterator[Path]:
 def _named(file: LabelFile, offset: int | None) -> Naming:
     name = printable(file.path.name)
     if offset is None and _is_coco(file):
-        labels = Labels(dict(zip(_COCO_IDS, file.names.values(), strict=True)))
+        labels = Labels(dict(zip(COCO_IDS, file.names.values(), strict=True)))
         return Naming(labels, f"{name}, the 80 names of COCO put to its ids 1 to 90")
     chosen = file.offset if offset is None else offset
     found = file.labels(chosen)

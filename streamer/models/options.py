@@ -21,6 +21,7 @@ class ModelOptions:
     label_offset: what is added to the ids of the label file; None finds it out.
     signature: the name of a SavedModel's signature; None takes serving_default, or the only one.
     scale: what the values of a pixel become.
+    trust: whether a model is run that does more than detectors need, such as reading files; it is warned of.
 
     Raises ConfigError for a number out of range.
     """
@@ -32,6 +33,7 @@ class ModelOptions:
     label_offset: int | None = None
     signature: str | None = None
     scale: Scale = "auto"
+    trust: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.conf <= 1.0:

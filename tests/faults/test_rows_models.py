@@ -1,4 +1,4 @@
-"""FAULTS 26-35: models that are missing, damaged, wrong, wild or slow, as the whole program meets them.
+"""FAULTS 26-36: models that are missing, damaged, wrong, wild, slow or hostile, as the whole program meets them.
 
 What each part does of its own is shown in tests/models, tests/test_frame.py and tests/test_overlay.py.
 """
@@ -29,6 +29,7 @@ from streamer.sinks.tables import JsonLines
 from tests.e2e.child import DescribedDetector
 from tests.e2e.test_signals import Run
 from tests.faults.conftest import Streamer
+from tests.hostile_models import DEEDS, PLACES, save_hostile, traces
 from tests.models.test_load_detector import UNREADABLE
 from tests.rooms import ListSink, ScriptedSource
 from tests.saved_models import build_ssd_mobilenet, save_constant
@@ -257,3 +258,39 @@ def test_row_35_an_inference_that_hangs_is_said_and_nothing_piles_up(tmp_path: P
     ledger = json.loads(run.summary.read_text())["ledger"]
     assert ledger["balanced"]
     assert ledger["recorded"] >= 120
+
+
+HOSTILE = [(deed, "signature") for deed in DEEDS] + [("write", place) for place in PLACES[1:]]
+
+
+@pytest.mark.allow_error_logs
+def test_row_36_a_hostile_model_is_refused_before_anything_of_it_runs(streamer: Streamer) -> None:
+    streamer.detector = None
+    canary, left = streamer.folder / "canary", 0
+    for number, (deed, place) in enumerate(HOSTILE):
+        model = save_hostile(streamer.folder / str(number), canary, deed=DEEDS[deed][0], place=place)
+        ended = streamer("0", "--model", model, "--no-show")
+        left += len(traces(canary))
+        assert ended.code == 4
+        (error,) = ended.errors
+        assert DEEDS[deed][1].split(": ")[1] in error
+        assert "--trust-model" in error
+    assert streamer.opened == []
+    print(f"row 36: {len(HOSTILE)} of {len(HOSTILE)} refused, {left} files left")
+    assert left == 0
+
+
+def test_row_36_who_trusts_a_model_is_told_what_it_does(streamer: Streamer) -> None:
+    streamer.detector = None
+    canary = streamer.folder / "canary"
+    model = save_hostile(streamer.folder / "m", canary)
+    ended = streamer("test:frames=2,live=no", "--model", model, "--trust-model", "--no-show")
+    assert ended.code == 0
+    assert "the model is trusted, though it contains operations that read or write files: WriteFile" in ended.err
+    assert traces(canary) == ["canary"]
+
+
+@pytest.mark.allow_error_logs
+def test_row_36_no_settings_file_trusts_a_model(streamer: Streamer) -> None:
+    (streamer.folder / "beside.yaml").write_text("trust_model: true\n")
+    assert streamer("test:", "-c", "beside.yaml", "--no-show").code == 2
