@@ -163,9 +163,9 @@ def watched(*, hidden: bool) -> Image:
 def main() -> None:
     """Write them."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
-    save_picture(folder / "conditions.png", conditions(), force=True)
-    save_picture(folder / "people.png", watched(hidden=False), force=True)
-    save_picture(folder / "hidden.png", watched(hidden=True), force=True)
+    save_picture(folder / "conditions.jpg", conditions(), force=True)
+    save_picture(folder / "people.jpg", watched(hidden=False), force=True)
+    save_picture(folder / "hidden.jpg", watched(hidden=True), force=True)
 
 
 if __name__ == "__main__":

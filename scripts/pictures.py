@@ -67,7 +67,6 @@ def main() -> None:
     """Write them all."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
     folder.mkdir(parents=True, exist_ok=True)
-    save_picture(folder / "view.png", draw_view(drawn((1280, 720)), STATUS), force=True)
     save_picture(folder / "help.png", draw_view(drawn((640, 480)), STATUS, keys=True), force=True)
     small = draw_view(drawn((176, 144)), STATUS)
     enlarged = cv2.resize(small, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
