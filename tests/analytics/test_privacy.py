@@ -144,4 +144,4 @@ class TestHide:
     def test_it_says_what_it_does_and_what_it_cannot(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
         hide(self.detector(), ["face"])
-        assert "blurred: face, from a score of 0.25 on; where the model misses one on a frame" in caplog.text
+        assert "blurred: face, from a score of 0.15 on; where the model misses one on a frame" in caplog.text

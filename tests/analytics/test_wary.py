@@ -8,7 +8,7 @@ from streamer.frame import Detections, Image
 from tests.fakes import FakeDetector
 
 PERSON, FACE, DOG = 1, 2, 3
-SCORES = (0.9, 0.7, 0.6, 0.45, 0.3, 0.26, 0.2, 0.1)
+SCORES = (0.9, 0.7, 0.6, 0.45, 0.3, 0.16, 0.14, 0.1)
 CLASSES = (PERSON, FACE, DOG, FACE, PERSON, FACE, FACE, DOG)
 
 
@@ -29,7 +29,7 @@ def rows(detections: Detections) -> list[tuple[int, float]]:
 def test_what_shall_be_hidden_is_given_from_its_own_score_on() -> None:
     wary = Wary(fake(), hidden=frozenset({FACE}))
     (found,) = wary.detect([image()])
-    assert rows(found) == [(PERSON, 0.9), (FACE, 0.7), (DOG, 0.6), (FACE, 0.45), (FACE, 0.26)]
+    assert rows(found) == [(PERSON, 0.9), (FACE, 0.7), (DOG, 0.6), (FACE, 0.45), (FACE, 0.16)]
     assert rows(wary.reported(found)) == [(PERSON, 0.9), (FACE, 0.7), (DOG, 0.6)]
 
 
@@ -40,7 +40,7 @@ def test_the_reported_threshold_uncovers_nothing(conf: float) -> None:
     assert wary.conf == conf
     (found,) = wary.detect([image()])
     faces = [row for row in rows(found) if row[0] == FACE]
-    assert faces == [(FACE, score) for score in (0.7, 0.45, 0.26, 0.2) if score >= min(conf, HIDE_CONF)]
+    assert faces == [(FACE, score) for score in (0.7, 0.45, 0.16, 0.14) if score >= min(conf, HIDE_CONF)]
     assert all(score >= conf for _, score in rows(wary.reported(found)))
 
 
@@ -65,7 +65,7 @@ def test_it_reports_what_would_be_reported_without_it(
 def test_faces_are_hidden_where_persons_only_are_reported_and_few_of_them() -> None:
     wary = Wary(fake(), hidden=frozenset({FACE}), classes=frozenset({PERSON}), max_det=1)
     (found,) = wary.detect([image()])
-    assert [row for row in rows(found) if row[0] == FACE] == [(FACE, 0.7), (FACE, 0.45), (FACE, 0.26)]
+    assert [row for row in rows(found) if row[0] == FACE] == [(FACE, 0.7), (FACE, 0.45), (FACE, 0.16)]
     assert rows(wary.reported(found)) == [(PERSON, 0.9)]
 
 

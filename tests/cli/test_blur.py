@@ -84,7 +84,7 @@ def test_faces_are_hidden_in_what_is_kept_though_persons_only_are_reported(
     (line,) = (here / "o.jsonl").read_text(encoding="utf-8").splitlines()
     assert [row["label"] for row in json.loads(line)["detections"]] == ["person"]
     assert (asked[0].classes, asked[0].max_det, asked[0].conf) == ((), MAX_DETECTIONS, 0.6)
-    assert "streamer: blurred: face, from a score of 0.25 on; " in capsys.readouterr().err
+    assert "streamer: blurred: face, from a score of 0.15 on; " in capsys.readouterr().err
 
 
 def test_a_recording_is_hidden_too(here: Path, asked: list[ModelOptions]) -> None:
