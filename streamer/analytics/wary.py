@@ -12,9 +12,9 @@ from streamer.interfaces import Detector
 from streamer.labels import Labels
 
 HIDE_CONF = 0.15
-"""The score from which on a thing is hidden, or the reported one where that is lower. Of 339 labelled faces of 24 px and
-more, eyes to mouth were hidden in 96 of 100 with it and in 91 with 0.5, the default for what is reported; 0.1 brings one
-more (scripts/bench/people/hidden.py)."""
+"""The score from which on a thing is hidden, or the reported one where that is lower. Of 339 labelled faces of 24 px
+and more, eyes to mouth were hidden in 96 of 100 with it and in 91 with 0.5, the default for reports; 0.1 brings
+one more (scripts/bench/people/hidden.py)."""
 
 
 class Wary:
