@@ -90,7 +90,11 @@ def stream(
         # The model first: its lamp is not on, and no frame is late, while the model loads.
         asked_px = source_options.width or 640, source_options.height or 480
         detector, analyzers = _loaded(model, options, hidden=hidden, size_px=asked_px)
-        opened = open_source(uri, source_options)
+        try:
+            opened = open_source(uri, source_options)
+        except BaseException:
+            detector.close()
+            raise
     else:
         opened = open_source(uri, source_options)
         try:

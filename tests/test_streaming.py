@@ -10,7 +10,7 @@ import pytest
 
 import streamer
 from streamer import streaming
-from streamer.errors import ConfigError
+from streamer.errors import ConfigError, SourceError
 from streamer.frame import MAX_DETECTIONS
 from streamer.labels import Labels
 from streamer.models.options import ModelOptions
@@ -41,6 +41,18 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[ModelOptions, FakeDete
 
 
 SOURCE = "test:size=64x48,frames=4,live=no"
+
+
+def test_a_camera_that_cannot_be_opened_leaves_no_model_behind(
+    loaded: list[tuple[ModelOptions, FakeDetector]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise SourceError("no camera")
+
+    monkeypatch.setattr(streaming, "open_source", refuse)
+    with pytest.raises(SourceError, match="no camera"):
+        streamer.stream(0)
+    assert loaded[0][1].closed
 
 
 def test_what_is_hidden_need_not_be_reported(loaded: list[tuple[ModelOptions, FakeDetector]]) -> None:
