@@ -1,5 +1,6 @@
 """Stand-ins that keep to the contracts: what a test needs to say exactly, without a model."""
 
+import threading
 from collections.abc import Callable, Sequence
 
 from numpy.typing import ArrayLike
@@ -68,3 +69,17 @@ class FakeDetector:
         return Detections.from_raw(
             boxes, scores, class_ids, size_px=(width, height), conf=self.conf, max_det=MAX_DETECTIONS
         )
+
+
+class Gate:
+    """Something that a thread can be held at, and a test can let go."""
+
+    def __init__(self, *, at: int) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self._at = at
+
+    def __call__(self, number: int) -> None:
+        if number == self._at:
+            self.reached.set()
+            assert self.opened.wait(30)

@@ -1,9 +1,5 @@
-"""SavedModels that tests make for themselves: tiny ones with every fault, and a small real SSD-MobileNet.
+"""SavedModels that tests make for themselves: tiny ones with every fault, and a small real SSD-MobileNet."""
 
-`python -m tests.saved_models OUT_DIR` writes the SSD-MobileNet with its label map.
-"""
-
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -244,9 +240,3 @@ def _save(
     function = tf.function(call).get_concrete_function(**specs)
     tf.saved_model.save(module, str(folder), signatures={signature: function})
     return folder
-
-
-if __name__ == "__main__":
-    out = build_ssd_mobilenet(Path(sys.argv[1]))
-    save_ssd_labels(out)
-    print(out)

@@ -14,27 +14,13 @@ from streamer.flow.supervisor import Supervisor
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analysis, Command
 from streamer.pipeline import Pipeline
-from tests.fakes import FakeDetector
+from tests.fakes import FakeDetector, Gate
 from tests.rooms import ListSink, ScriptedSource, ScriptedView
 
 
 def check(ledger: Ledger) -> Ledger:
     assert ledger.balanced, ledger
     return ledger
-
-
-class Gate:
-    """Something that a thread can be held at, and a test can let go."""
-
-    def __init__(self, *, at: int) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-        self._at = at
-
-    def __call__(self, number: int) -> None:
-        if number == self._at:
-            self.reached.set()
-            assert self.opened.wait(30)
 
 
 def test_a_file_is_lossless_and_in_order() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from streamer.models.operations import READERS, WRITERS
-from streamer.models.program import Message, parse
+from streamer.models.program import Message, parse, text_of
 
 Work = Literal["save", "restore", "table"]
 
@@ -127,7 +127,7 @@ def _strays(meta_graph: Message, *, loaded_by_objects: bool) -> Iterator[Use]:
     library = {function.signature.name: function for function in meta_graph.graph.library.functions}
     known = frozenset(library)
     bodies = {
-        name: _Body(f"the function {_text(name)!r}", function.nodes, _arguments(function), known)
+        name: _Body(f"the function {text_of(name)!r}", function.nodes, _arguments(function), known)
         for name, function in library.items()
     }
     main = _Body(MAIN_GRAPH, meta_graph.graph.nodes, (), known)
@@ -176,7 +176,7 @@ def _needs_of_functions(bodies: Mapping[bytes, _Body]) -> _Needs:
 def _own_needs(body: _Body) -> Iterator[tuple[Message, _Need, bytes | None]]:
     """Each node that touches files, what for, and what its path is a copy of."""
     for node in body.touching:
-        operation = _text(node.op)
+        operation = text_of(node.op)
         work: Work = "save" if operation in WRITERS else "restore" if operation == "RestoreV2" else "table"
         yield node, _Need(Use(operation, body.name), work, None), body.given(node, READERS.get(operation))
 
@@ -298,7 +298,3 @@ def _arguments(function: Message) -> list[bytes]:
 def _node(tensor: bytes) -> bytes:
     """`name` of `name:0`, `name:out:0` and `^name`."""
     return tensor.removeprefix(b"^").partition(b":")[0]
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")

@@ -119,6 +119,11 @@ def parse(kind: str, data: bytes) -> Message | None:
     return message
 
 
+def text_of(name: bytes) -> str:
+    """A name of the schema for people."""
+    return name.decode("utf-8", "backslashreplace")
+
+
 def _read(path: Path, kind: str, *, where: Path) -> Message:
     try:
         size_bytes = path.stat().st_size

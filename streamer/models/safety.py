@@ -16,7 +16,7 @@ from pathlib import Path
 from streamer.errors import ModelLoadError
 from streamer.models.file_access import MAIN_GRAPH, Use, assets, functions_called, functions_named, stray_files
 from streamer.models.operations import ALLOWED, FILES, READERS, WRITERS, may_be_function, reason
-from streamer.models.program import Message, read_frozen_graph, read_saved_model
+from streamer.models.program import Message, read_frozen_graph, read_saved_model, text_of
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -57,19 +57,19 @@ def _unknown(graph: Message, *, also: frozenset[str] = frozenset()) -> Iterator[
     """The operations of the main graph and of all functions that are neither allowed nor functions of the graph."""
     allowed = {name.encode() for name in ALLOWED | also}
     functions = {function.signature.name for function in graph.library.functions}
-    callable_by_name = {name for name in functions if may_be_function(_text(name))}
+    callable_by_name = {name for name in functions if may_be_function(text_of(name))}
     known = functions | allowed
     bodies = [(MAIN_GRAPH, graph.nodes)]
-    bodies += [(f"the function {_text(f.signature.name)!r}", f.nodes) for f in graph.library.functions]
+    bodies += [(f"the function {text_of(f.signature.name)!r}", f.nodes) for f in graph.library.functions]
     for function in graph.library.functions:
-        place = f"the function {_text(function.signature.name)!r}"
-        yield from (Use(_text(name), place) for name in functions_named(function.attributes) if name not in known)
+        place = f"the function {text_of(function.signature.name)!r}"
+        yield from (Use(text_of(name), place) for name in functions_named(function.attributes) if name not in known)
     for place, nodes in bodies:
         for node in nodes:
             operation, *called = functions_called(node)
             if operation not in allowed and operation not in callable_by_name:
-                yield Use(_text(operation), place)
-            yield from (Use(_text(name), place) for name in called if name not in known)
+                yield Use(text_of(operation), place)
+            yield from (Use(text_of(name), place) for name in called if name not in known)
 
 
 def _links_out(folder: Path) -> list[str]:
@@ -94,7 +94,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 def _assets_out(folder: Path, model: Message) -> list[str]:
     """Files that the model says are its own, and that are not in its assets/."""
     home = (folder / "assets").resolve()
-    names = {_text(asset.filename) for meta_graph in model.meta_graphs for asset in assets(meta_graph)}
+    names = {text_of(asset.filename) for meta_graph in model.meta_graphs for asset in assets(meta_graph)}
     return [
         f"it asks for the file {name!r}"
         for name in sorted(names)
@@ -126,7 +126,3 @@ def _named(uses: Sequence[tuple[str, Use]], why: str) -> list[str]:
 def _listed(texts: Sequence[str]) -> str:
     more = len(texts) - NAMED
     return ", ".join(printable(text, limit=96) for text in texts[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")

@@ -19,7 +19,7 @@ from streamer.interfaces import Analysis, Command
 from streamer.labels import Labels
 from streamer.overlay import Style, draw
 from streamer.pipeline import Pipeline
-from tests.fakes import FakeDetector
+from tests.fakes import FakeDetector, Gate
 from tests.rooms import ListSink, ScriptedSource, ScriptedView
 
 SIZE_PX = (160, 120)
@@ -61,9 +61,7 @@ def hides_all(image: Image, index: int) -> bool:
     return bool(kept(image, index).mean() < 0.01)
 
 
-def fake(
-    *, score: float = 0.9, raise_at: frozenset[int] = frozenset(), on_detect: "Gate | None" = None
-) -> FakeDetector:
+def fake(*, score: float = 0.9, raise_at: frozenset[int] = frozenset(), on_detect: Gate | None = None) -> FakeDetector:
     return FakeDetector(
         boxes=(BOX,), scores=(score,), class_ids=(2,), labels=LABELS, raise_at=raise_at, on_detect=on_detect
     )
@@ -71,20 +69,6 @@ def fake(
 
 def hiding(detector: FakeDetector) -> tuple[Wary, Blur]:
     return hide(detector, ["face"])
-
-
-class Gate:
-    """Holds the detector at one image until it is opened."""
-
-    def __init__(self, *, at: int) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-        self._at = at
-
-    def __call__(self, number: int) -> None:
-        if number == self._at:
-            self.reached.set()
-            assert self.opened.wait(30)
 
 
 def test_an_analyzers_picture_takes_the_place_of_the_frame_for_all_that_come_after() -> None:

@@ -40,9 +40,7 @@ def by_side(pairs: Sequence[Pair], conf: float) -> str:
     """AP50 and recall of each class by the shorter side."""
     rows = []
     for sides in (ALL_SIDES_PX, *SIDES_PX):
-        row = (
-            ["all"] if sides == ALL_SIDES_PX else [f"{sides[0]:.0f} to {sides[1]:.0f} px".replace("to inf px", "px +")]
-        )
+        row = [_range(sides)]
         for class_id in CLASSES:
             own = tally(pairs, class_id=class_id, sides_px=sides)
             row += [str(len(own.hits)), number(own.average_precision()), number(own.recall(conf))]
