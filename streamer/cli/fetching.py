@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from streamer.models.disk import in_mb
-from streamer.models.download import Watch
+from streamer.models.zoo.disk import in_mb
+from streamer.models.zoo.download import Watch
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

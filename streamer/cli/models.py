@@ -19,7 +19,7 @@ from streamer.cli.signals import SIGINT_EXIT, Interrupted, Signals
 from streamer.errors import ConfigError, ModelLoadError
 
 if TYPE_CHECKING:
-    from streamer.models.cache import Cache
+    from streamer.models.zoo.cache import Cache
 
 models_app = typer.Typer(help="Models by name: list them, fetch one, find it, remove it.", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def get_model(
 ) -> None:
     """Fetch a model if it is not in the cache, check and unpack it, and print its path."""
     from streamer.cli.fetching import fetching_shown  # noqa: PLC0415 - the list needs no network
-    from streamer.models.finding import get  # noqa: PLC0415
+    from streamer.models.zoo.finding import get  # noqa: PLC0415
 
     pinned = _checked_sha256(sha256)
     with _interruptible(quiet=quiet), fetching_shown(quiet=quiet) as watch:
@@ -73,8 +73,8 @@ def print_path(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A model in the cache.")] = None,
 ) -> None:
     """Print where a model lies; without a name, the folder of the cache."""
-    from streamer.models.cache import cache_folder  # noqa: PLC0415
-    from streamer.models.finding import kept  # noqa: PLC0415
+    from streamer.models.zoo.cache import cache_folder  # noqa: PLC0415
+    from streamer.models.zoo.finding import kept  # noqa: PLC0415
 
     typer.echo(cache_folder() if name is None else kept(name))
 
@@ -88,8 +88,8 @@ def remove_models(
     ] = False,
 ) -> None:
     """Remove models, and what has arrived of them, from the cache."""
-    from streamer.models.cache import Cache  # noqa: PLC0415
-    from streamer.models.finding import key_of  # noqa: PLC0415
+    from streamer.models.zoo.cache import Cache  # noqa: PLC0415
+    from streamer.models.zoo.finding import key_of  # noqa: PLC0415
 
     cache = Cache()
     keys = [key_of(name) for name in names]
@@ -126,8 +126,8 @@ def _checked_sha256(text: str | None) -> str | None:
 
 
 def _entries() -> list[_Entry]:
-    from streamer.models.cache import Cache  # noqa: PLC0415
-    from streamer.models.zoo import zoo_models  # noqa: PLC0415
+    from streamer.models.zoo.cache import Cache  # noqa: PLC0415
+    from streamer.models.zoo.published import zoo_models  # noqa: PLC0415
 
     cache = Cache()
     known, cached = zoo_models(), cache.keys()
@@ -135,7 +135,7 @@ def _entries() -> list[_Entry]:
 
 
 def _entry(name: str, cache: "Cache", *, cached: bool) -> _Entry:
-    from streamer.models.zoo import zoo_models  # noqa: PLC0415
+    from streamer.models.zoo.published import zoo_models  # noqa: PLC0415
 
     origin, model = cache.origin(name), zoo_models().get(name)
     return _Entry(

@@ -22,7 +22,7 @@ from streamer.frame import MAX_DETECTIONS
 from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, View
 from streamer.labels import Labels
 from streamer.models import ModelOptions, load_detector
-from streamer.models.finding import find_model, look_for
+from streamer.models.zoo.finding import find_model, look_for
 from streamer.overlay import Style
 from streamer.sinks import open_sinks
 from streamer.sinks.options import SinkOptions

@@ -33,15 +33,15 @@ def load_detector(
     model that is no detector, ConfigError for labels, classes or a scale that do not fit, ModelError when the model
     fails on a black frame.
     """
-    from streamer.models.finding import find_model  # noqa: PLC0415 - see above
     from streamer.models.formats.savedmodel import find_saved_model, load_saved_model  # noqa: PLC0415
+    from streamer.models.zoo.finding import find_model  # noqa: PLC0415 - see above
 
     options = options if options is not None else ModelOptions()
     folder = find_saved_model(MODEL_INSIDE if path is None else find_model(path))
 
     from streamer.models.detector import ModelDetector  # noqa: PLC0415
     from streamer.models.naming import name_classes  # noqa: PLC0415
-    from streamer.models.safety import check_saved_model  # noqa: PLC0415
+    from streamer.models.safety.checks import check_saved_model  # noqa: PLC0415
 
     check_saved_model(folder, trust=options.trust)
     naming = name_classes(folder, labels=options.labels, offset=options.label_offset)

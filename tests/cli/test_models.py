@@ -16,7 +16,7 @@ import pytest
 from streamer import cli
 from streamer.cli import fetching
 from streamer.config import setting_fields
-from streamer.models import zoo
+from streamer.models.zoo import published
 from tests.loopback import Web, serving, tar_gz, tree_tar_gz
 from tests.saved_models import save_constant
 
@@ -41,10 +41,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     with serving() as server:
-        monkeypatch.setattr(zoo, "STORE", server.root)
-        zoo.zoo_models.cache_clear()
+        monkeypatch.setattr(published, "STORE", server.root)
+        published.zoo_models.cache_clear()
         yield server
-    zoo.zoo_models.cache_clear()
+    published.zoo_models.cache_clear()
 
 
 def ended(*arguments: str) -> int:
@@ -260,14 +260,14 @@ def test_a_loop_in_python_takes_a_name(web: Web, packed: bytes) -> None:
 def test_a_run_without_its_model_ends_with_4(
     model: str, said: str, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(zoo, "STORE", "http://127.0.0.1:1/")
-    zoo.zoo_models.cache_clear()
+    monkeypatch.setattr(published, "STORE", "http://127.0.0.1:1/")
+    published.zoo_models.cache_clear()
     (here / "evil.tar.gz").write_bytes(tar_gz({"m/saved_model.pb": b"x", "../evil": b"x"}))
     (here / "flat.zip").write_bytes(tar_gz({"detect.tflite": b"x"}))
     try:
         assert ended("test:frames=3,live=no", "--no-show", "--model", model) == 4
     finally:
-        zoo.zoo_models.cache_clear()
+        published.zoo_models.cache_clear()
     err = capsys.readouterr().err
     assert said in err
     assert "hunter2" not in err

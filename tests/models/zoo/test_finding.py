@@ -14,12 +14,12 @@ import pytest
 
 from streamer.errors import ModelLoadError
 from streamer.labels import load_labels
-from streamer.models import fetching, zoo
-from streamer.models.cache import Cache, cache_folder
-from streamer.models.disk import CacheWriteError
-from streamer.models.download import Patience
-from streamer.models.finding import find_model, get, kept, key_of, look_for
 from streamer.models.naming import name_classes
+from streamer.models.zoo import fetching, published
+from streamer.models.zoo.cache import Cache, cache_folder
+from streamer.models.zoo.disk import CacheWriteError
+from streamer.models.zoo.download import Patience
+from streamer.models.zoo.finding import find_model, get, kept, key_of, look_for
 from tests.loopback import Web, serving, tar_gz, zipped
 
 NAME = "ssd_mobilenet_v2_320"
@@ -39,10 +39,10 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     """The zoo's store is on this machine."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving() as server:
-        monkeypatch.setattr(zoo, "STORE", server.root)
-        zoo.zoo_models.cache_clear()
+        monkeypatch.setattr(published, "STORE", server.root)
+        published.zoo_models.cache_clear()
         yield server
-    zoo.zoo_models.cache_clear()
+    published.zoo_models.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -124,9 +124,11 @@ def test_a_published_checksum_is_held_against_what_comes(
 ) -> None:
     right = zipped({"detect.tflite": b"flat", "labelmap.txt": b"???\nperson\n"})
     monkeypatch.setattr(
-        zoo, "_TFLITE", replace(zoo._TFLITE, url=f"{web.root}t.zip", sha256=hashlib.sha256(right).hexdigest())
+        published,
+        "_TFLITE",
+        replace(published._TFLITE, url=f"{web.root}t.zip", sha256=hashlib.sha256(right).hexdigest()),
     )
-    name = zoo._TFLITE.name
+    name = published._TFLITE.name
     web.serve("t.zip", zipped({"detect.tflite": b"evil"}))
     with pytest.raises(ModelLoadError, match=r"what came is not what was published: its sha256 is .*, and should be "):
         find_model(name)
@@ -251,13 +253,13 @@ def test_what_is_no_path_and_no_name_is_told_with_the_nearest(text: str, said: s
 
 
 def test_without_a_network_it_says_so_and_what_to_do(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    monkeypatch.setattr(zoo, "STORE", "http://127.0.0.1:1/")
-    zoo.zoo_models.cache_clear()
+    monkeypatch.setattr(published, "STORE", "http://127.0.0.1:1/")
+    published.zoo_models.cache_clear()
     try:
         with pytest.raises(ModelLoadError, match=r"could not be fetched: .*--model FILE") as caught:
             find_model(NAME)
     finally:
-        zoo.zoo_models.cache_clear()
+        published.zoo_models.cache_clear()
     assert caught.value.exit_code == 4
     assert left(cache) == []
 
@@ -341,9 +343,9 @@ def test_the_cache_is_in_the_platforms_place_or_where_the_variable_says(
 
 
 def test_every_name_of_the_zoo_is_one_key_with_an_address_of_its_own() -> None:
-    models = zoo.zoo_models()
+    models = published.zoo_models()
     assert len(models) == len({model.url for model in models.values()}) == 30
-    assert all(key_of(name) == name and zoo.zoo_model(model.stem) == model for name, model in models.items())
+    assert all(key_of(name) == name and published.zoo_model(model.stem) == model for name, model in models.items())
     assert all(model.url.startswith("https://") for model in models.values())
     assert {model.name for model in models.values() if model.sha256} == {"coco_ssd_mobilenet_v1_tflite"}
 

@@ -16,8 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from streamer.models.operations import READERS, WRITERS
-from streamer.models.program import Message, parse, text_of
+from streamer.models.safety.operations import READERS, WRITERS
+from streamer.models.safety.program import Message, parse, text_of
 
 Work = Literal["save", "restore", "table"]
 

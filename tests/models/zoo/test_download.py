@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from streamer.errors import ModelLoadError
-from streamer.models import download
-from streamer.models.disk import CacheWriteError
-from streamer.models.download import Patience
+from streamer.models.zoo import download
+from streamer.models.zoo.disk import CacheWriteError
+from streamer.models.zoo.download import Patience
 from tests.loopback import Fault, Web, make_certificate, serving
 
 BODY = np.random.default_rng(4).bytes(400_000)

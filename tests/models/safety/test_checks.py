@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from streamer.errors import ModelLoadError
-from streamer.models import MODEL_INSIDE, ModelOptions, load_detector, program
-from streamer.models.operations import ALLOWED, READERS, WRITERS, may_be_function
+from streamer.models import MODEL_INSIDE, ModelOptions, load_detector
 from streamer.models.runtimes.tensorflow import import_tensorflow
-from streamer.models.safety import check_frozen_graph, check_saved_model
+from streamer.models.safety import program
+from streamer.models.safety.checks import check_frozen_graph, check_saved_model
+from streamer.models.safety.operations import ALLOWED, READERS, WRITERS, may_be_function
 from tests.conftest import SHARED, shared
 from tests.faults.mutations_child import damaged
 from tests.hostile_models import DEEDS, PLACES, Deed, edit, save_checkpoint, save_hostile, save_tf1, traces, write_file

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from streamer.errors import ModelLoadError
-from streamer.models.disk import CacheWriteError
-from streamer.models.unpack import Limits, unpack
+from streamer.models.zoo.disk import CacheWriteError
+from streamer.models.zoo.unpack import Limits, unpack
 from tests.loopback import tar_gz, zipped
 
 FILES = {"m/saved_model/saved_model.pb": b"graph" * 1000, "m/saved_model/variables/v.data": bytes(range(256)) * 40}

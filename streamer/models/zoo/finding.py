@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 
 from streamer.errors import ModelLoadError
-from streamer.models.cache import Cache
-from streamer.models.download import Watch
-from streamer.models.fetching import fetch, file_name_of, model_inside, stem_of, unpacked
-from streamer.models.web import asking_for
-from streamer.models.zoo import ARCHIVE_ENDINGS, ZooModel, nearest_names, zoo_model, zoo_model_at
+from streamer.models.zoo.cache import Cache
+from streamer.models.zoo.download import Watch
+from streamer.models.zoo.fetching import fetch, file_name_of, model_inside, stem_of, unpacked
+from streamer.models.zoo.published import ARCHIVE_ENDINGS, ZooModel, nearest_names, zoo_model, zoo_model_at
+from streamer.models.zoo.web import asking_for
 from streamer.text import safe_file_name
 
 _LIST = "streamer models list names those that there are"

@@ -16,8 +16,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from streamer.errors import ModelLoadError
-from streamer.models.disk import in_mb, replace_whole, require_room, writing
-from streamer.models.web import BY_HAND, Asking, RangeRefused, asking_for, opened
+from streamer.models.zoo.disk import in_mb, replace_whole, require_room, writing
+from streamer.models.zoo.web import BY_HAND, Asking, RangeRefused, asking_for, opened
 
 logger = logging.getLogger(__name__)
 

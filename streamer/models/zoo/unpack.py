@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from streamer.errors import ModelLoadError
-from streamer.models.disk import in_mb, require_room, writing
+from streamer.models.zoo.disk import in_mb, require_room, writing
 from streamer.text import printable
 
 CHUNK_BYTES = 1 << 20

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from streamer.errors import ModelLoadError
-from streamer.models.file_access import MAIN_GRAPH, Use, assets, functions_called, functions_named, stray_files
-from streamer.models.operations import ALLOWED, FILES, READERS, WRITERS, may_be_function, reason
-from streamer.models.program import Message, read_frozen_graph, read_saved_model, text_of
+from streamer.models.safety.file_access import MAIN_GRAPH, Use, assets, functions_called, functions_named, stray_files
+from streamer.models.safety.operations import ALLOWED, FILES, READERS, WRITERS, may_be_function, reason
+from streamer.models.safety.program import Message, read_frozen_graph, read_saved_model, text_of
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from streamer.errors import ModelLoadError
-from streamer.models.disk import replace_whole, writing
+from streamer.models.zoo.disk import replace_whole, writing
 
 logger = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from streamer.errors import ModelLoadError
-from streamer.models.cache import Cache, Origin
-from streamer.models.disk import CacheWriteError, in_mb, writing
-from streamer.models.download import Patience, Watch, download
 from streamer.models.naming import COCO_IDS, COCO_NAMES
-from streamer.models.unpack import unpack
-from streamer.models.zoo import ARCHIVE_ENDINGS, zoo_model
+from streamer.models.zoo.cache import Cache, Origin
+from streamer.models.zoo.disk import CacheWriteError, in_mb, writing
+from streamer.models.zoo.download import Patience, Watch, download
+from streamer.models.zoo.published import ARCHIVE_ENDINGS, zoo_model
+from streamer.models.zoo.unpack import unpack
 from streamer.text import printable, redacted, safe_file_name
 
 logger = logging.getLogger(__name__)
