@@ -1,13 +1,11 @@
-"""TensorFlow, kept quiet: it runs one signature of a loaded SavedModel, and nothing else."""
+"""TensorFlow, kept quiet: it runs one function of a loaded model, and nothing else."""
 
-import ctypes
 import logging
 import os
-import platform
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError
+from streamer.models.runtimes.quiet import c_stderr_aside
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -26,12 +25,24 @@ _NODES = re.compile(r"\s*(\{\{node [^}]*\}\}|\[\[[^\]]*\]\]|\[Op:[^\]]*\])\s*")
 
 
 class TensorFlowGraph:
-    """One callable signature. It owns what was loaded: the variables live as long as it does."""
+    """One function. It owns what was loaded: the variables live as long as it does.
 
-    def __init__(self, loaded: object, function: Callable[..., Mapping[str, Any]], *, input_name: str) -> None:
+    function: takes the image, and gives tensors: by name, in a list, or one alone. input_name: what its argument is
+    called; None for one that goes by its place. output_names: what tensors without names are called, in order.
+    """
+
+    def __init__(
+        self,
+        loaded: object,
+        function: Callable[..., Any],
+        *,
+        input_name: str | None,
+        output_names: Sequence[str] = (),
+    ) -> None:
         self._loaded = loaded
-        self._function: Callable[..., Mapping[str, Any]] | None = function
+        self._function: Callable[..., Any] | None = function
         self._input_name = input_name
+        self._output_names = tuple(output_names)
         self._tensorflow = import_tensorflow()
 
     @property
@@ -46,14 +57,38 @@ class TensorFlowGraph:
         if self._function is None:
             raise ModelError("the model is closed")
         try:
-            outputs = self._function(**{self._input_name: self._tensorflow.constant(images)})
-            return {name: np.asarray(tensor.numpy()) for name, tensor in outputs.items()}
+            image = self._tensorflow.constant(images)
+            given = self._function(image) if self._input_name is None else self._function(**{self._input_name: image})
+            return {name: _array(tensor) for name, tensor in named_tensors(given, self._output_names).items()}
         except Exception as error:
             raise ModelError(f"the model fails: {short_reason(error)}") from error
 
     def close(self) -> None:
         """Let go of the graph and its variables. Idempotent."""
         self._function = self._loaded = None
+
+
+def named_tensors(given: Any, names: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ANN401 - whatever a function gives
+    """Tensors, or descriptions of them, by name: a dictionary's own names, however deep, else those of `names`.
+
+    What stays without a name is called `output_0`, `output_1` and so on.
+    """
+    if isinstance(given, Mapping):
+        named: dict[str, Any] = {}
+        for key, value in given.items():
+            nested = isinstance(value, Mapping | list | tuple)
+            inner = named_tensors(value) if nested else {"": value}
+            named |= {f"{key}.{name}" if name else str(key): tensor for name, tensor in inner.items()}
+        return named
+    tensors = import_tensorflow().nest.flatten(given)
+    called = names if len(set(names)) == len(tensors) else [f"output_{n}" for n in range(len(tensors))]
+    return dict(zip(called, tensors, strict=True))
+
+
+def _array(tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - TensorFlow comes without types
+    """A tensor as an array; numpy has no bfloat16 of its own."""
+    array = np.asarray(tensor.numpy())
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def import_tensorflow() -> ModuleType:
@@ -89,36 +124,16 @@ def short_reason(error: BaseException) -> str:
 
 
 def _import_quietly() -> ModuleType:
-    """Import TensorFlow; who sets TF_CPP_MIN_LOG_LEVEL wants to see what it says meanwhile."""
+    """Import TensorFlow; who sets TF_CPP_MIN_LOG_LEVEL wants to see what it says meanwhile.
+
+    TensorFlow 2.21 has lines that no log level keeps back: absl writes them before TensorFlow initialises it.
+    """
     wanted = _LOG_LEVEL in os.environ
     os.environ.setdefault(_LOG_LEVEL, "3")
-    with nullcontext() if wanted else _c_stderr_aside():
+    with nullcontext() if wanted else c_stderr_aside():
         import tensorflow as tf  # noqa: PLC0415 - five seconds: only who runs a model pays them
 
         tf.config.list_physical_devices()
     if not wanted:
         tf.get_logger().setLevel("ERROR")
     return tf  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _c_stderr_aside() -> Iterator[None]:
-    """Let what C code prints to its stream `stderr` go nowhere, for the length of the block; with glibc only.
-
-    TensorFlow 2.21 has lines that no log level keeps back: absl writes them before TensorFlow initialises it. The file
-    descriptor stays as it is, so that what Python, a signal handler or a host program says arrives. The stream that
-    leads nowhere is never closed: a thread may be writing to it.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        yield
-        return
-    libc = ctypes.CDLL(None)
-    libc.fopen.restype = ctypes.c_void_p
-    nowhere = libc.fopen(os.devnull.encode(), b"w")
-    stderr = ctypes.c_void_p.in_dll(libc, "stderr")
-    kept = stderr.value
-    stderr.value = nowhere or kept
-    try:
-        yield
-    finally:
-        stderr.value = kept

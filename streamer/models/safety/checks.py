@@ -5,7 +5,8 @@ a signature, in what loading runs, in a function that nobody calls. It is no san
 TensorFlow's C++ code, with whatever faults that has. What Keras keeps of its own in a SavedModel (keras_metadata.pb,
 which may hold the code of a Lambda) is not read: `tf.saved_model.load` does not read it either.
 
-Called by load_detector, before TensorFlow is imported.
+Called before TensorFlow is imported: `check` by whoever runs a model, `concerns` by whoever only tells of one. What is
+looked at in the files of Keras and of TFLite is the matter of keras_files.py and tflite.py.
 """
 
 import logging
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from streamer.errors import ModelLoadError
+from streamer.models.formats.recognise import Found
 from streamer.models.safety.file_access import MAIN_GRAPH, Use, assets, functions_called, functions_named, stray_files
 from streamer.models.safety.operations import ALLOWED, FILES, READERS, WRITERS, may_be_function, reason
 from streamer.models.safety.program import Message, read_frozen_graph, read_saved_model, text_of
@@ -24,33 +26,62 @@ logger = logging.getLogger(__name__)
 NAMED = 3
 """How many operations of a kind a message names."""
 
-_HINT = "--trust-model runs it all the same; only do so if you know who made it"
+TRUST_HINT = "--trust-model runs it all the same; only do so if you know who made it"
 
 _SAVED_MODEL_OPERATIONS = frozenset(READERS) | WRITERS
 
 _FOLDERS_READ = ("variables", "assets")
 
 
-def check_saved_model(folder: Path, *, trust: bool = False) -> None:
-    """Look at the SavedModel in a folder: all its graphs, their functions, and the files that they are given.
+def check(found: Found, *, trust: bool = False) -> None:
+    """Look at a model of any form. trust: what would be refused is a warning instead; damage is an error all the same.
 
-    trust: what would be refused is a warning instead. Damage is an error all the same.
-
-    Raises ModelLoadError that names the operations, or says what is damaged or too large.
+    Raises ModelLoadError that names what is refused, or says what is damaged or too large.
     """
+    _refuse(found.path, concerns(found), trust=trust)
+
+
+def concerns(found: Found) -> tuple[str, ...]:
+    """What a model would be refused for, each with what it is in it; empty for one that only computes.
+
+    Raises ModelLoadError that says what is damaged or too large.
+    """
+    if found.form == "savedmodel":
+        return _saved_model_concerns(found.path)
+    if found.form == "keras":
+        from streamer.models.safety.keras_files import keras_concerns  # noqa: PLC0415 - each form pays for itself
+
+        return keras_concerns(found.path)
+    if found.form == "tflite":
+        from streamer.models.safety.tflite import tflite_concerns  # noqa: PLC0415
+
+        return tflite_concerns(found.path)
+    return _frozen_graph_concerns(found.path)
+
+
+def check_saved_model(folder: Path, *, trust: bool = False) -> None:
+    """Look at the SavedModel in a folder: all its graphs, their functions, and the files that they are given."""
+    _refuse(folder, _saved_model_concerns(folder), trust=trust)
+
+
+def check_frozen_graph(path: Path, *, trust: bool = False) -> None:
+    """Look at the graph in a file. It has no saver: nothing in it may touch files."""
+    _refuse(path, _frozen_graph_concerns(path), trust=trust)
+
+
+def _saved_model_concerns(folder: Path) -> tuple[str, ...]:
     model = read_saved_model(folder)
     paths = [*_links_out(folder), *_assets_out(folder, model)]
     uses: list[tuple[str, Use]] = []
     for meta_graph in model.meta_graphs:
         uses += [(reason(use.operation), use) for use in _unknown(meta_graph.graph, also=_SAVED_MODEL_OPERATIONS)]
     uses += [(FILES, use) for use in stray_files(model)]
-    _refuse(folder, uses, paths, trust=trust)
+    return _phrased(uses, paths)
 
 
-def check_frozen_graph(path: Path, *, trust: bool = False) -> None:
-    """Look at the graph in a file. It has no saver: nothing in it may touch files. Otherwise as check_saved_model."""
+def _frozen_graph_concerns(path: Path) -> tuple[str, ...]:
     graph = read_frozen_graph(path)
-    _refuse(path, [(reason(use.operation), use) for use in _unknown(graph)], [], trust=trust)
+    return _phrased([(reason(use.operation), use) for use in _unknown(graph)], [])
 
 
 def _unknown(graph: Message, *, also: frozenset[str] = frozenset()) -> Iterator[Use]:
@@ -102,15 +133,18 @@ def _assets_out(folder: Path, model: Message) -> list[str]:
     ]
 
 
-def _refuse(where: Path, uses: Sequence[tuple[str, Use]], paths: Sequence[str], *, trust: bool) -> None:
-    if not uses and not paths:
-        return
+def _phrased(uses: Sequence[tuple[str, Use]], paths: Sequence[str]) -> tuple[str, ...]:
     parts = [f"it reaches out of its folder: {_listed(paths)}"] if paths else []
     reasons = dict.fromkeys(why for why, _ in uses)
-    parts += [f"it contains operations that {why}: {_listed(_named(uses, why))}" for why in reasons]
-    what = "; ".join(parts)
+    return (*parts, *(f"it contains operations that {why}: {_listed(_named(uses, why))}" for why in reasons))
+
+
+def _refuse(where: Path, found: Sequence[str], *, trust: bool) -> None:
+    if not found:
+        return
+    what = "; ".join(found)
     if not trust:
-        raise ModelLoadError(f"the model is refused: {what}", where=str(where), hint=_HINT)
+        raise ModelLoadError(f"the model is refused: {what}", where=str(where), hint=TRUST_HINT)
     logger.warning("the model is trusted, though %s", what)
 
 

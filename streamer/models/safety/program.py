@@ -1,11 +1,11 @@
 """A model's graph as data: nodes, functions, and what loading will start, read without TensorFlow.
 
-The schema holds the fields that safety.py looks at and no others, so that weights are skipped, not parsed. It is read
+The schema holds the fields that are looked at and no others, so that weights are skipped, not parsed. It is read
 by Google's own parser, which TensorFlow uses too: what one takes, the other takes, nesting ends at 100 levels, and of
 a field that is given twice both see the same. Field numbers and meanings are those of tensorflow/core/protobuf
-(saved_model, meta_graph, saver, saved_object_graph) and tensorflow/core/framework (graph, function, node_def,
-attr_value). Maps are read as lists of pairs and text as bytes, so that nothing is overlooked: not a key that is given
-twice, nor a name that is no UTF-8.
+(saved_model, meta_graph, saver, saved_object_graph) and tensorflow/core/framework (graph, versions, function, node_def,
+attr_value, tensor). Maps are read as lists of pairs and text as bytes, so that nothing is overlooked: not a key that
+is given twice, nor a name that is no UTF-8.
 """
 
 from functools import cache
@@ -23,12 +23,16 @@ MAX_NODES = 1_000_000
 MAX_ELEMENTS = 1 << 28
 """Of one constant: a few bytes of file can stand for any number of equal ones."""
 
+_WEIGHTS = frozenset({1, 2, 6, 11, 12, 13, 14, 15, 16, 19})
+"""DataType (tensorflow/core/framework/types.proto) of floats, of int8, and of all that is quantised."""
+
 Message = Any
 """A message of the schema: its classes are made at run time."""
 
 _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
     "SavedModel": {"meta_graphs": (2, "*MetaGraph")},
     "MetaGraph": {
+        "info": (1, "MetaInfo"),
         "graph": (2, "Graph"),
         "saver": (3, "Saver"),
         "collections": (4, "*CollectionEntry"),
@@ -36,7 +40,9 @@ _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
         "assets": (6, "*Asset"),
         "objects": (7, "Objects"),
     },
-    "Graph": {"nodes": (1, "*Node"), "library": (2, "Library")},
+    "MetaInfo": {"tags": (4, "*bytes"), "tensorflow_version": (5, "bytes")},
+    "Graph": {"nodes": (1, "*Node"), "library": (2, "Library"), "versions": (4, "Versions")},
+    "Versions": {"producer": (1, "int64")},
     "Library": {"functions": (1, "*Function")},
     "Function": {"signature": (1, "FunctionSignature"), "nodes": (3, "*Node"), "attributes": (5, "*AttributeEntry")},
     "FunctionSignature": {"name": (1, "bytes"), "arguments": (2, "*Named")},
@@ -46,8 +52,8 @@ _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
     "Attribute": {"list": (1, "AttributeList"), "tensor": (8, "Tensor"), "function": (10, "FunctionName")},
     "AttributeList": {"tensors": (8, "*Tensor"), "functions": (9, "*FunctionName")},
     "FunctionName": {"name": (1, "bytes"), "attributes": (2, "*AttributeEntry")},
-    "Tensor": {"shape": (2, "Shape")},
-    "Shape": {"dimensions": (2, "*Dimension")},
+    "Tensor": {"dtype": (1, "int64"), "shape": (2, "Shape")},
+    "Shape": {"dimensions": (2, "*Dimension"), "unknown_rank": (3, "int64")},
     "Dimension": {"size": (1, "int64")},
     "Saver": {"filename": (1, "bytes"), "save": (2, "bytes"), "restore": (3, "bytes")},
     "CollectionEntry": {"key": (1, "bytes"), "value": (2, "Collection")},
@@ -63,8 +69,14 @@ _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
     },
     "SignatureEntry": {"key": (1, "bytes"), "value": (2, "Signature")},
     "Signature": {"inputs": (1, "*TensorEntry"), "outputs": (2, "*TensorEntry")},
-    "TensorEntry": {"value": (2, "TensorInfo")},
-    "TensorInfo": {"name": (1, "bytes"), "sparse": (4, "Sparse"), "composite": (5, "Composite")},
+    "TensorEntry": {"key": (1, "bytes"), "value": (2, "TensorInfo")},
+    "TensorInfo": {
+        "name": (1, "bytes"),
+        "dtype": (2, "int64"),
+        "shape": (3, "Shape"),
+        "sparse": (4, "Sparse"),
+        "composite": (5, "Composite"),
+    },
     "Sparse": {"values": (1, "bytes"), "indices": (2, "bytes"), "shape": (3, "bytes")},
     "Composite": {"components": (2, "*TensorInfo")},
     "Asset": {"tensor": (1, "Named"), "filename": (2, "bytes")},
@@ -117,6 +129,20 @@ def parse(kind: str, data: bytes) -> Message | None:
     except (DecodeError, RecursionError):
         return None
     return message
+
+
+def weights_in(graph: Message) -> int:
+    """How many numbers its constants hold, in the graph and in its functions; single ones and integers are none."""
+    bodies = [graph.nodes, *(function.nodes for function in graph.library.functions)]
+    tensors = (
+        entry.value.tensor
+        for nodes in bodies
+        for node in nodes
+        if node.op == b"Const"
+        for entry in node.attributes
+        if entry.key == b"value"
+    )
+    return sum(_elements(tensor) for tensor in tensors if tensor.dtype in _WEIGHTS and tensor.shape.dimensions)
 
 
 def text_of(name: bytes) -> str:
