@@ -25,7 +25,7 @@ MAX_FILE_BYTES = 16_000_000
 MAX_UNREADABLE = 0.1
 """The share of a file's characters that may be unreadable: a name in another encoding passes, a picture does not."""
 
-PLACEHOLDERS = frozenset({"", "???", "n/a", "background", "__background__"})
+PLACEHOLDERS = frozenset({"", "???", "n/a", "background", "__background__", "_background_", "bg", "unlabeled"})
 """What files write where an id has no class of its own."""
 
 _OKABE_ITO: tuple[Color, ...] = (
@@ -56,6 +56,11 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self._names)
+
+    @property
+    def known_ids(self) -> frozenset[int]:
+        """The ids that have a name."""
+        return frozenset(class_id for class_id, name in self._names.items() if name)
 
     def name(self, class_id: int) -> str:
         """The name, safe to print; `#17` for an id without one."""
@@ -111,20 +116,22 @@ class LabelFile:
     names: Mapping[int, str]
     numbering: Literal["fixed", "written", "counted"]
 
-    @property
-    def offset(self) -> int:
-        """What must be added to its ids to get those of a model whose classes count from 1.
+    def offset(self, first_class_id: int) -> int:
+        """What must be added to its ids to get those of a model that gives `first_class_id` to its first class.
 
-        The exports of the TensorFlow Object Detection API do; 0 is their background.
+        1 for the exports of the TensorFlow Object Detection API, whose 0 is the background, and 0 for most others. The
+        file's own first class is 1 where the file says so, begins with a placeholder, or is a label map.
         """
         lowest = min(self.names, default=1)
-        if self.numbering == "fixed" or lowest > 0 or _is_placeholder(self.names[lowest]):
+        has_placeholder = is_placeholder(self.names.get(lowest, ""))
+        if self.numbering == "fixed" and lowest == 0 and not has_placeholder:
             return 0
-        return 1
+        counts_from_1 = self.numbering == "fixed" or lowest > 0 or has_placeholder
+        return first_class_id - (1 if counts_from_1 else 0)
 
     def labels(self, offset: int) -> Labels:
         """The names under the model's ids; placeholders are left out."""
-        return Labels({n + offset: name for n, name in self.names.items() if not _is_placeholder(name)})
+        return Labels({n + offset: name for n, name in self.names.items() if not is_placeholder(name)})
 
 
 def load_labels(path: str | Path) -> LabelFile:
@@ -132,12 +139,19 @@ def load_labels(path: str | Path) -> LabelFile:
 
     `.pbtxt` is a label map of the Object Detection API, `.json` a list, ids with names, `{"classes": [...]}` or the
     categories of COCO, `.csv` has id,name a row, and all else a name a line, with or without ids (`0 person`,
-    `0: person`). Empty lines count for nothing.
+    `0: person`) and quotes. Empty lines count for nothing.
 
     Raises ConfigError, naming the file and the line.
     """
     path = Path(path)
-    text = _read(path)
+    return parse_labels(_read(path), path=path)
+
+
+def parse_labels(text: str, *, path: Path) -> LabelFile:
+    """The names in the text of a label file. path: what errors name, and where the kind is read from its ending.
+
+    Raises ConfigError as load_labels does.
+    """
     suffix = path.suffix.lower()
     if suffix in {".pbtxt", ".pbtext", ".prototxt"} or _ITEM.match(text):
         found = LabelFile(path, _pbtxt(path, text), "fixed")
@@ -152,7 +166,8 @@ def load_labels(path: str | Path) -> LabelFile:
     return found
 
 
-def _is_placeholder(name: str) -> bool:
+def is_placeholder(name: str) -> bool:
+    """Whether a file writes this where there is no class."""
     return name.strip().casefold() in PLACEHOLDERS
 
 
@@ -194,7 +209,8 @@ def _add(names: dict[int, str], class_id: int, name: str, *, path: Path, line: i
 
 
 _ID = re.compile("[0-9]{1,9}")
-_WITH_ID = re.compile(r"([0-9]{1,9})(?:\s*:\s*|\s+)(\S.*)")
+_WITH_ID = re.compile(r"([0-9]{1,9})(?:\s*[:,=]\s*|\s+)(\S.*)")
+_QUOTED = re.compile(r"""(["'])(.*)\1\s*,?""")
 
 
 def _lines(path: Path, text: str) -> LabelFile:
@@ -202,12 +218,18 @@ def _lines(path: Path, text: str) -> LabelFile:
     matches = [(number, _WITH_ID.fullmatch(line)) for number, line in lines]
     ids = [int(match[1]) for _, match in matches if match is not None]
     if len(ids) < len(lines) or min(ids, default=0) > 1:
-        return LabelFile(path, dict(enumerate(line for _, line in lines)), "counted")
+        return LabelFile(path, dict(enumerate(_bare(line) for _, line in lines)), "counted")
     names: dict[int, str] = {}
     for number, match in matches:
         if match is not None:
-            _add(names, int(match[1]), match[2], path=path, line=number)
+            _add(names, int(match[1]), _bare(match[2]), path=path, line=number)
     return LabelFile(path, names, "written")
+
+
+def _bare(name: str) -> str:
+    """A name without the quotes, and the comma behind them, that lists of a program have."""
+    match = _QUOTED.fullmatch(name)
+    return name if match is None else match[2].strip()
 
 
 def _csv(path: Path, text: str) -> dict[int, str]:

@@ -113,7 +113,7 @@ def build_ssd_mobilenet(folder: Path, *, seed: int = 7) -> Path:
     graph. Untrained, but a network: the same picture gives the same boxes, another one gives others.
     """
     tf = import_tensorflow()
-    network = _SsdMobileNet(seed)
+    network = SsdMobileNet(seed)
 
     def detect(input_tensor: Tensor) -> dict[str, Tensor]:
         return network.detect(input_tensor)
@@ -130,7 +130,7 @@ def save_ssd_labels(folder: Path) -> Path:
     return path
 
 
-class _SsdMobileNet:
+class SsdMobileNet:
     """Liu et al., SSD: Single Shot MultiBox Detector, 2016, on MobileNet (Howard et al., 2017) at a quarter width."""
 
     SIDE_PX = 224
@@ -160,16 +160,12 @@ class _SsdMobileNet:
 
     def detect(self, image: Tensor) -> dict[str, Tensor]:
         tf = self._tf
-        features = self._features(image)
-        boxes, logits = [], []
-        for n, feature in enumerate(features):
-            offsets = tf.reshape(tf.nn.conv2d(feature, self.box_heads[n], 1, "SAME"), [-1, 4])
-            boxes.append(_decoded(offsets, self._anchors(n, int(feature.shape[1]))))
-            logits.append(tf.reshape(tf.nn.conv2d(feature, self.class_heads[n], 1, "SAME"), [-1, len(SSD_CLASSES)]))
-        scores = tf.sigmoid(tf.concat(logits, 0) + self.LOGIT_BIAS)
+        scaled = tf.image.resize(tf.cast(image, tf.float32) / 127.5 - 1.0, [self.SIDE_PX, self.SIDE_PX])
+        raw = self.heads(scaled)
+        boxes = _decoded(raw["offsets"][0], self.anchors())
         found = tf.image.combined_non_max_suppression(
-            tf.concat(boxes, 0)[tf.newaxis, :, tf.newaxis],
-            scores[tf.newaxis],
+            boxes[tf.newaxis, :, tf.newaxis],
+            tf.sigmoid(raw["logits"]),
             max_output_size_per_class=20,
             max_total_size=100,
             iou_threshold=0.3,
@@ -182,10 +178,24 @@ class _SsdMobileNet:
             "num_detections": tf.cast(found.valid_detections, tf.float32),
         }
 
-    def _features(self, image: Tensor) -> list[Tensor]:
+    def heads(self, scaled: Tensor) -> dict[str, Tensor]:
+        """Offsets from the anchors, [1,N,4], and logits, [1,N,classes], of a picture of SIDE_PX in -1..1."""
         tf = self._tf
-        x = tf.image.resize(tf.cast(image, tf.float32) / 127.5 - 1.0, [self.SIDE_PX, self.SIDE_PX])
-        x = _activated(tf.nn.conv2d(x, self.stem, 2, "SAME"))
+        offsets, logits = [], []
+        for n, feature in enumerate(self._features(scaled)):
+            offsets.append(tf.reshape(tf.nn.conv2d(feature, self.box_heads[n], 1, "SAME"), [1, -1, 4]))
+            classes = tf.nn.conv2d(feature, self.class_heads[n], 1, "SAME")
+            logits.append(tf.reshape(classes, [1, -1, len(SSD_CLASSES)]))
+        return {"offsets": tf.concat(offsets, 1), "logits": tf.concat(logits, 1) + self.LOGIT_BIAS}
+
+    def anchors(self) -> NDArray[np.float32]:
+        """(N, 4): y, x, height, width of the centre, 0 to 1, in the order of the heads."""
+        strides = [int(np.prod([stride for _, stride in self.BLOCKS[: n + 1]])) * 2 for n in self.MAPS]
+        return np.concatenate([self._anchors(n, self.SIDE_PX // stride) for n, stride in enumerate(strides)])
+
+    def _features(self, scaled: Tensor) -> list[Tensor]:
+        tf = self._tf
+        x = _activated(tf.nn.conv2d(scaled, self.stem, 2, "SAME"))
         kept = []
         for n, (_, stride) in enumerate(self.BLOCKS):
             x = _activated(tf.nn.depthwise_conv2d(x, self.depthwise[n], [1, stride, stride, 1], "SAME"))

@@ -22,7 +22,7 @@ def _write(folder: Path, name: str, content: str | bytes) -> Path:
 
 def _names(file: LabelFile) -> dict[int, str]:
     """What the model's ids are called in the end."""
-    labels = file.labels(file.offset)
+    labels = file.labels(file.offset(1))
     return {n: labels.name(n) for n in range(100) if labels.name(n) != f"#{n}"}
 
 
@@ -45,6 +45,12 @@ FILES = {
     "ids with gaps": ("labels.txt", "0 person\n4 traffic light", {1: "person", 5: "traffic light"}),
     "ids after a background": ("labels.txt", "0 background\n1 person\n2 car", PERSON_CAR),
     "names that begin with numbers": ("labels.txt", "20 cent\n50 cent", {1: "20 cent", 2: "50 cent"}),
+    "ids with commas": ("labels.txt", "0,person\n1, car", PERSON_CAR),
+    "windows, with spaces behind": ("labels.txt", b"\xef\xbb\xbf0  person \t\r\n1  car  \r\n", PERSON_CAR),
+    "quotes": ("labels.txt", "\"person\",\n'car'\n", PERSON_CAR),
+    "quotes behind ids": ("labels.txt", "0 \"person\"\n1: 'car'", PERSON_CAR),
+    "an apostrophe is no quote": ("labels.txt", "o'clock\n'tis", {1: "o'clock", 2: "'tis"}),
+    "unlabeled first": ("labels.txt", "unlabeled\nperson\ncar\n", PERSON_CAR),
     "darknet": ("coco.names", "person\ncar\n", PERSON_CAR),
     "json list": ("labels.json", '["person", "car"]', PERSON_CAR),
     "json ids from 0": ("labels.json", '{"0": "person", "1": "car"}', PERSON_CAR),
@@ -155,7 +161,7 @@ def test_random_label_maps_are_names_or_a_named_error(tmp_path_factory: pytest.T
 def test_hostile_names_are_made_harmless(tmp_path: Path) -> None:
     hostile = ["\x1b[2J\x1b[31mred", "nul\0nul", "\u202egnp.exe", "x" * 1_000_000, "%s{}../\u2028x", "\u200b"]
     file = load_labels(_write(tmp_path, "labels.txt", "\n".join(hostile)))
-    labels = file.labels(file.offset)
+    labels = file.labels(file.offset(1))
     names = [labels.name(n) for n in range(1, 7)]
     assert names[:3] == ["[2J[31mred", "nulnul", "gnp.exe"]
     assert len(names[3]) == 64
@@ -256,7 +262,7 @@ def test_files_of_public_models_are_read(name: str, expected: dict[int, str], co
     file = load_labels(shared(f"models/labels/{name}"))
     found = _names(file)
     assert {n: found.get(n) for n in expected} == expected
-    assert len(file.labels(file.offset)) == count
+    assert len(file.labels(file.offset(1))) == count
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 8, b"\0" * 64, b"\x89PNG\r\n\x1a\n" + bytes(200)])

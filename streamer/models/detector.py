@@ -1,73 +1,56 @@
 """A model as a Detector: frame -> tensor -> graph -> boxes. It knows no form of model and no runtime."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.frame import Detections, Image
+from streamer.errors import ModelError
+from streamer.frame import MAX_DETECTIONS, Detections, Image
 from streamer.labels import Labels
+from streamer.models.loaded import Loaded
 from streamer.models.naming import Naming
 from streamer.models.options import ModelOptions
-from streamer.models.postprocess import read_detections
+from streamer.models.plan import Plan
 from streamer.models.preprocess import ImageInput
-from streamer.models.signature import Roles, Signature, assign_roles
 
 logger = logging.getLogger(__name__)
 
 WARM_UP_FRAMES = 2
 """The first call traces and allocates; the second shows that the first one was all of it."""
 
-
-class Graph(Protocol):
-    """What a runtime gives: a loaded graph."""
-
-    @property
-    def runtime(self) -> str:
-        """What runs it, for people."""
-
-    def run(self, images: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-        """Outputs by name. Raises ModelError."""
-
-    def close(self) -> None:
-        """Let go. Idempotent."""
+_PADDING = float(np.finfo(np.float32).tiny)
+"""A row with a lower score is padding; exports fill up to a fixed number of rows with zeros."""
 
 
 class ModelDetector:
-    """A detector made of a loaded graph and what its signature says. Used by one thread at a time.
+    """A detector made of a loaded graph and the plan of how it is fed and read. Used by one thread at a time.
 
-    Images go in one by one, so that all are of one shape and each gives the same alone and among others.
+    A graph that takes one image at a time is given them one by one; one that takes a batch of eight is given eight.
 
     conf: the lowest score that is reported; may be changed while it runs.
     rejected: rows of the model's output that were no detections; the first are warned about, all are counted.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        signature: Signature,
-        *,
-        options: ModelOptions,
-        naming: Naming,
-        form: str,
-        input_size_px: tuple[int, int] | None = None,
-    ) -> None:
-        """Raises SignatureError for a model that is no detector, ConfigError for options that do not fit it."""
+    def __init__(self, loaded: Loaded, plan: Plan, *, options: ModelOptions, naming: Naming) -> None:
+        """Raises ConfigError for options that do not fit the model."""
         self.conf = options.conf
-        self.batch = 1
         self.rejected = 0
-        self._graph = graph
-        self._signature = signature
+        self._graph = loaded.graph
+        self._loaded = loaded
+        self._plan = plan
         self._naming = naming
-        self._form = form
-        self._roles: Roles = assign_roles(signature)
-        self._input = ImageInput(self._roles.image, input_size_px=input_size_px, scale=options.scale)
-        self._max_det = options.max_det
+        self._input = ImageInput(plan.input)
+        self._max_det = min(options.max_det, MAX_DETECTIONS)
         self._classes = naming.labels.ids(options.classes) if options.classes else None
-        self._runtime = graph.runtime
+        self._runtime = loaded.graph.runtime
         self._warned = False
+
+    @property
+    def batch(self) -> int:
+        return self._input.batch
 
     @property
     def labels(self) -> Labels:
@@ -78,26 +61,36 @@ class ModelDetector:
         return self._runtime
 
     @property
+    def plan(self) -> Plan:
+        """How the model is fed and read, and why."""
+        return self._plan
+
+    @property
     def input_size_px(self) -> tuple[int, int]:
         """(width, height) of what the model is given in this run."""
         return self._input.size_px
 
     def describe(self) -> str:
-        """One line: form, signature, input, scale, size, outputs, labels."""
-        width, height = self._input.size_px
-        fit = "stretched" if self._input.stretches else "letterboxed"
-        parts = {
-            "boxes": self._roles.boxes,
-            "scores": self._roles.scores,
-            "classes": self._roles.classes,
-            "count": self._roles.count,
-        }
-        outputs = ", ".join(f"{part} {spec.name}" if spec else f"no {part}" for part, spec in parts.items())
-        size = f"{width}x{height} {fit}"
-        return (
-            f"{self._form} {self._signature.name}: {self._roles.image} as {self._input.scale} at {size}; "
-            f"{outputs}; {self._naming.origin}; {self._runtime}"
-        )
+        """One line: form, signature, input, scale, size, outputs, labels; `?` behind what nothing in the model says."""
+        plan, (width, height) = self._plan, self._input.size_px
+        unsure = {choice.what for choice in plan.open_choices()}
+
+        def marked(what: str, text: str) -> str:
+            return f"{text}?" if what in unsure else text
+
+        scale = marked("scale", plan.input.scale)
+        order = marked("channel order", plan.input.channel_order.upper())
+        fit = {"stretch": "stretched", "letterbox": "letterboxed", "crop": "cropped"}[plan.input.fit]
+        outputs = ", ".join(f"{part} {name}" for part, name in plan.head.reads.items())
+        fed = f"{plan.input.spec} as {order} {scale} at {width}x{height} {fit}"
+        parts = [
+            f"{self._loaded.form} {self._loaded.signature.name}: {fed}",
+            f"{outputs}: {plan.head.describe()}",
+            *([plan.card] if plan.card else []),
+            self._naming.origin,
+            self._runtime,
+        ]
+        return "; ".join(parts)
 
     def warm_up(self) -> None:
         """Run black frames, so that what is slow or wrong shows before a camera is opened. Raises ModelError."""
@@ -107,17 +100,39 @@ class ModelDetector:
         self.rejected = 0
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
-        return [self._read(self._graph.run(self._input.to_tensor(image)), image) for image in images]
+        return [found for group in self._groups(images) for found in self._look(group)]
 
     def close(self) -> None:
         self._graph.close()
 
+    def _groups(self, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
+        return (images[at : at + self.batch] for at in range(0, len(images), self.batch))
+
+    def _look(self, images: Sequence[Image]) -> Iterator[Detections]:
+        outputs = self._graph.run(self._input.to_tensor(*images))
+        for row, image in enumerate(images):
+            yield self._read(outputs if self.batch == 1 else self._of_image(outputs, row), image)
+
+    def _of_image(self, outputs: Mapping[str, NDArray[Any]], row: int) -> dict[str, NDArray[Any]]:
+        """The outputs of one image of a batch."""
+        found: dict[str, NDArray[Any]] = {}
+        for name in self._plan.head.reads.values():
+            if len(np.atleast_1d(outputs[name])) != self.batch:
+                shape = np.shape(outputs[name])
+                raise ModelError(f"the model takes {self.batch} images and gave {name} of shape {shape}")
+            found[name] = outputs[name][row : row + 1]
+        return found
+
     def _read(self, outputs: Mapping[str, NDArray[Any]], image: Image) -> Detections:
-        found = read_detections(
-            outputs,
-            self._roles,
-            placement=self._input.place((image.shape[1], image.shape[0])),
-            conf=self.conf,
+        conf = max(self.conf, _PADDING)
+        raw = self._plan.head.read(outputs, input_size_px=self._input.size_px, conf=conf, max_det=MAX_DETECTIONS)
+        size_px = (image.shape[1], image.shape[0])
+        found = Detections.from_raw(
+            self._input.place(size_px).boxes_to_frame(raw.boxes),
+            raw.scores,
+            raw.class_ids,
+            size_px=size_px,
+            conf=conf,
             max_det=self._max_det,
             classes=self._classes,
         )

@@ -7,7 +7,13 @@ from typing import Literal
 from streamer.errors import ConfigError
 
 Scale = Literal["auto", "0..1", "-1..1", "0..255"]
-"""What the values of a pixel become; auto: 0..255 for a model that takes uint8, 0..1 for one that takes floats."""
+"""What the values of a pixel become; auto: what the model's card, file or kind says, else 0..1 for floats."""
+
+ChannelOrder = Literal["rgb", "bgr"]
+"""In which order a model takes the channels of a pixel."""
+
+Fit = Literal["stretch", "letterbox", "crop"]
+"""How a frame of another shape is put into the input: its aspect given up, black beside it, or its edges cut off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,9 @@ class ModelOptions:
     max_det: the most boxes an image, 1 or more; more than `frame.MAX_DETECTIONS` are never given.
     label_offset: what is added to the ids of the label file; None finds it out.
     signature: the name of a SavedModel's signature; None takes serving_default, or the only one.
-    scale: what the values of a pixel become.
+    card: a model card; None looks beside the model.
+    scale, channel_order, fit: what the values of a pixel become, in which order, and how a frame is fitted in.
+    iou: above how much overlap the weaker of two boxes is left out, 0 to 1, where streamer does that itself.
     trust: whether a model is run that does more than detectors need, such as reading files; it is warned of.
 
     Raises ConfigError for a number out of range.
@@ -32,11 +40,17 @@ class ModelOptions:
     max_det: int = 100
     label_offset: int | None = None
     signature: str | None = None
+    card: Path | None = None
     scale: Scale = "auto"
+    channel_order: ChannelOrder | None = None
+    fit: Fit | None = None
+    iou: float | None = None
     trust: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.conf <= 1.0:
             raise ConfigError(f"{self.conf} is no score", where="--conf", hint="0 to 1")
+        if self.iou is not None and not 0.0 <= self.iou <= 1.0:
+            raise ConfigError(f"{self.iou} is no overlap", where="--iou", hint="0 to 1")
         if self.max_det < 1:
             raise ConfigError(f"{self.max_det} is no number of boxes", where="--max-det", hint="1 or more")

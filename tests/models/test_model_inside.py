@@ -53,8 +53,9 @@ def test_it_is_small_and_says_what_it_is() -> None:
 
 
 def test_its_signature_is_that_of_the_object_detection_api() -> None:
-    graph, signature = load_saved_model(MODEL_INSIDE, signature=None)
-    graph.close()
+    loaded = load_saved_model(MODEL_INSIDE, signature=None)
+    loaded.graph.close()
+    signature = loaded.signature
     assert signature.name == "serving_default"
     (image,) = signature.inputs
     assert (image.name, image.dtype, image.shape) == ("input_tensor", "uint8", (1, None, None, 3))

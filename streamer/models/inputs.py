@@ -1,0 +1,244 @@
+"""How a frame is to be put into a model: layout, size, fit, colour order and range of values, each with its reason.
+
+Flags win over the card, the card over what the file says, that over what is usual for its kind. Called by
+understanding.py.
+"""
+
+from dataclasses import dataclass, replace
+
+from streamer.errors import ConfigError, SignatureError
+from streamer.models.card import InputCard, Layout, Triple
+from streamer.models.loaded import Hints
+from streamer.models.options import ChannelOrder, Fit, ModelOptions
+from streamer.models.plan import RANGES, Choice, InputPlan
+from streamer.models.signature import Quantization, Signature, TensorSpec
+from streamer.text import printable
+
+DEFAULT_SIZE_PX = (640, 480)
+"""The input size of a model that takes any, where nobody knows how large the frames will be."""
+
+MAX_SIDE_PX = 1280
+"""The longer side of such an input at most: detectors shrink it to a few hundred pixels anyway."""
+
+FLOATS = ("float32", "float16", "float64")
+INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
+
+_Scaling = tuple[Triple, Triple]
+"""Mean and std of each channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of an input before its signature is looked at.
+
+    card: what the model's card and the preset say together. own: what the card itself says. origin, preset: what the
+    two are called. options: the flags. hints: what the file says.
+    frame_size_px: (width, height) of the frames, where it is known.
+    usual_scale: the range of floats in models of this kind, and what kind that is; None where nobody can know.
+    usual_rgb: whether models of this kind take RGB for certain, and what kind that is; empty where nobody can know.
+    """
+
+    card: InputCard
+    own: InputCard
+    origin: str
+    preset: str
+    options: ModelOptions
+    hints: Hints
+    frame_size_px: tuple[int, int] | None
+    usual_scale: tuple[str, str] | None = None
+    usual_rgb: str = ""
+
+    def source(self, key: str) -> str:
+        """Where the card's `key` is from."""
+        return self.origin if getattr(self.own, key) is not None else f"preset {self.preset}"
+
+
+def image_spec(signature: Signature) -> TensorSpec:
+    """The one input of a detector. Raises SignatureError that says what else there is."""
+    if len(signature.inputs) != 1:
+        raise _no_image(signature, f"it takes {len(signature.inputs)} inputs, where one image is wanted")
+    spec = signature.inputs[0]
+    if spec.dtype not in FLOATS + INTEGERS:
+        raise _no_image(signature, f"it takes {spec.dtype}, where uint8 or float32 pixels are wanted")
+    shape = spec.shape
+    if shape is None:
+        return spec
+    if len(shape) not in {3, 4} or (shape[-1] not in {3, None} and shape[-3] != 3):
+        raise _no_image(signature, "its input is no image, [1,height,width,3]")
+    return spec
+
+
+def static_size_px(spec: TensorSpec, card: InputCard, hints: Hints) -> tuple[int | None, int | None]:
+    """(width, height) as far as the model itself or its card fixes them."""
+    asked = card.size or hints.input_size_px or (None, None)
+    if spec.shape is None:
+        return asked
+    layout = _layout(spec, card)[0]
+    height, width = spec.shape[-2:] if layout == "nchw" else spec.shape[-3:-1]
+    return width or asked[0], height or asked[1]
+
+
+def plan_input(spec: TensorSpec, known: Known) -> tuple[InputPlan, tuple[Choice, ...]]:
+    """The plan of the input, and every decision in it. Raises ConfigError for a flag or card that does not fit it."""
+    layout, layout_why = _layout(spec, known.card)
+    layout_why = known.source("layout") if known.card.layout else layout_why
+    size_px, size = _size(spec, known)
+    fit, fitting = _fit(spec, known)
+    order, ordering = _order(known)
+    (mean, std), scaling, quantization = _scale(spec, known)
+    plan = InputPlan(
+        spec=replace(spec, quantization=quantization),
+        size_px=size_px,
+        batch=None if spec.shape is not None and len(spec.shape) == 3 else (spec.shape or (1,))[0] or 1,
+        layout=layout,
+        channel_order=order,
+        mean=mean,
+        std=std,
+        fit=fit,
+    )
+    return plan, (Choice("layout", layout, layout_why), size, fitting, ordering, scaling)
+
+
+def _layout(spec: TensorSpec, card: InputCard) -> tuple[Layout, str]:
+    if card.layout is not None:
+        return card.layout, "the card"
+    if spec.shape is None:
+        return "nhwc", "usual"
+    if spec.shape[-1] == 3:
+        return "nhwc", "its shape"
+    return ("nchw", "its shape") if spec.shape[-3] == 3 else ("nhwc", "usual")
+
+
+def _size(spec: TensorSpec, known: Known) -> tuple[tuple[int, int], Choice]:
+    width, height = static_size_px(spec, known.card, known.hints)
+    if width is not None and height is not None:
+        fixed = _is_fixed(spec, known.card)
+        why = "its shape" if fixed else known.source("size") if known.card.size else "its file"
+        return (width, height), Choice("size", f"{width}x{height}", why)
+    free_width, free_height = _capped(known.frame_size_px or DEFAULT_SIZE_PX)
+    step = known.card.multiple_of or 1
+    size_px = (width or _rounded_up(free_width, step), height or _rounded_up(free_height, step))
+    why = "that of the frames" if known.frame_size_px else "any size is taken"
+    return size_px, Choice("size", f"{size_px[0]}x{size_px[1]}", why)
+
+
+def _is_fixed(spec: TensorSpec, card: InputCard) -> bool:
+    if spec.shape is None:
+        return False
+    sides = spec.shape[-2:] if _layout(spec, card)[0] == "nchw" else spec.shape[-3:-1]
+    return None not in sides
+
+
+def _fit(spec: TensorSpec, known: Known) -> tuple[Fit, Choice]:
+    if known.options.fit is not None:
+        return known.options.fit, Choice("fit", known.options.fit, "--fit")
+    if known.card.fit is not None:
+        is_usual = known.own.fit is None
+        return known.card.fit, Choice("fit", known.card.fit, known.source("fit"), is_usual=is_usual)
+    if None not in static_size_px(spec, known.card, known.hints):
+        return "stretch", Choice("fit", "stretch", "usual for one size", is_usual=True)
+    return "letterbox", Choice("fit", "letterbox", "usual for any size", is_usual=True)
+
+
+def _order(known: Known) -> tuple[ChannelOrder, Choice]:
+    what = "channel order"
+    if known.options.channel_order is not None:
+        return known.options.channel_order, Choice(what, known.options.channel_order, "--channel-order")
+    if known.card.channel_order is not None:
+        order, is_usual = known.card.channel_order, known.own.channel_order is None
+        return order, Choice(what, order, known.source("channel_order"), is_usual=is_usual)
+    if known.hints.channel_order is not None:
+        return known.hints.channel_order, Choice(what, known.hints.channel_order, "its file")
+    if known.usual_rgb:
+        return "rgb", Choice(what, "rgb", f"usual for {known.usual_rgb}", is_usual=True)
+    return "rgb", Choice(what, "rgb", "usual", is_open=True)
+
+
+def _scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice, Quantization | None]:
+    """(mean, std), the decision, and the quantisation that is left to be done."""
+    told = _told_scale(spec, known)
+    if told is not None:
+        return *told, spec.quantization
+    if spec.dtype == "uint8":
+        return _range("0..255"), Choice("scale", "0..255", "uint8 takes pixels as they are"), None
+    if known.hints.normalization is not None:
+        mean, std = (_triple(values) for values in known.hints.normalization)
+        return (mean, std), Choice("scale", "mean and std", "the metadata in its file"), spec.quantization
+    if spec.dtype in INTEGERS:
+        return _of_integers(spec)
+    return *_usual_scale(spec, known), None
+
+
+def _told_scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice] | None:
+    """What the flag or the model's own card says; None where neither does."""
+    flag = None if known.options.scale == "auto" else known.options.scale
+    scale, why = flag or known.own.scale, "--scale" if flag else known.origin
+    if scale is None and known.own.mean is None:
+        return None
+    if spec.dtype in INTEGERS and spec.quantization is None and scale != "0..255":
+        where = why if flag else f"{why}: input.{'scale' if scale else 'mean'}"
+        what = f"the model takes {spec.dtype}, which cannot hold {scale or 'what mean and std make of pixels'}"
+        raise ConfigError(what, where=where, hint="auto or 0..255")
+    return _scaling(scale, known.own), Choice("scale", scale or "mean and std", why)
+
+
+def _usual_scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice]:
+    """What floats are, as far as the kind of model tells."""
+    card = known.card
+    if card.scale is not None or card.mean is not None:
+        choice = Choice("scale", card.scale or "mean and std", f"preset {known.preset}", is_usual=True)
+        return _scaling(card.scale, card), choice
+    scale, kind = known.usual_scale or ("0..1", spec.dtype)
+    return _range(scale), Choice("scale", scale, f"usual for {kind}", is_open=True)
+
+
+def _scaling(scale: str | None, card: InputCard) -> _Scaling:
+    if scale is not None:
+        return _range(scale)
+    if card.mean is None or card.std is None:
+        raise AssertionError("a card has both mean and std, or neither")
+    return card.mean, card.std
+
+
+def _of_integers(spec: TensorSpec) -> tuple[_Scaling, Choice, Quantization | None]:
+    """Integers stand for what their quantisation says; without one they are pixels."""
+    quantization = spec.quantization
+    if quantization is None or quantization.scale <= 0:
+        return _range("0..255"), Choice("scale", "0..255", f"{spec.dtype} holds pixels"), None
+    zero = 0 if spec.dtype == "uint8" else -128 if spec.dtype == "int8" else 0
+    lowest = (zero - quantization.zero_point) * quantization.scale
+    highest = (zero + 255 - quantization.zero_point) * quantization.scale
+    for name, (low, high) in {"0..1": (0, 1), "-1..1": (-1, 1), "0..255": (0, 255)}.items():
+        if abs(lowest - low) < 0.02 * (high - low) and abs(highest - high) < 0.02 * (high - low):
+            return _range(name), Choice("scale", name, "its quantisation"), quantization
+    std = 1 / quantization.scale
+    mean = -lowest * std
+    choice = Choice("scale", f"{lowest:.4g}..{highest:.4g}", "its quantisation")
+    return (_triple((mean,)), _triple((std,))), choice, quantization
+
+
+def _range(name: str) -> _Scaling:
+    mean, std = RANGES[name]
+    return (mean,) * 3, (std,) * 3
+
+
+def _triple(values: tuple[float, ...]) -> Triple:
+    first, *others = values
+    return (first, *others) if len(others) == 2 else (first, first, first)  # type: ignore[return-value]
+
+
+def _capped(size_px: tuple[int, int]) -> tuple[int, int]:
+    width, height = size_px
+    shrink = min(1.0, MAX_SIDE_PX / max(width, height))
+    return max(1, round(width * shrink)), max(1, round(height * shrink))
+
+
+def _rounded_up(side_px: int, step: int) -> int:
+    return -(-side_px // step) * step
+
+
+def _no_image(signature: Signature, what: str) -> SignatureError:
+    there = "; ".join(map(str, signature.inputs[:12])) or "none"
+    return SignatureError(
+        f"the signature {printable(signature.name)!r} is not a detector's: {what}", hint=f"its inputs: {there}"
+    )

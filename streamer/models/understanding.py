@@ -1,0 +1,161 @@
+"""How a loaded model is to be fed and read: every decision, and why. Nothing is run here.
+
+What decides, in this order: flags, the model's card, the form and the names of its outputs, the shapes of a known
+family, the shapes alone. What none of them says is marked as open; probing looks at pictures for that. Called by
+opening.py.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streamer.models.card import AnchorHead, Card, DecodedHead, HeadCard
+from streamer.models.heads import Head
+from streamer.models.heads.building import build_head, decoded_card
+from streamer.models.heads.roles import plain
+from streamer.models.inputs import Known, image_spec, plan_input, static_size_px
+from streamer.models.loaded import Loaded
+from streamer.models.options import ModelOptions
+from streamer.models.plan import Choice, Plan
+from streamer.models.presets import matching, merged, preset_card
+from streamer.models.signature import TensorSpec
+
+API = "the Object Detection API"
+
+_API_NAMES = ("detection_boxes", "raw_detection_boxes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardInUse:
+    """A card and where it is from: origin is its name for people, folder what its file names are relative to."""
+
+    card: Card = field(default_factory=Card)
+    origin: str = ""
+    folder: Path | None = None
+
+
+def understand(
+    loaded: Loaded,
+    *,
+    card: CardInUse | None = None,
+    options: ModelOptions | None = None,
+    input_size_px: tuple[int, int] | None = None,
+) -> Plan:
+    """The plan for a model.
+
+    card: what is known of it besides; options: the flags. input_size_px: (width, height) of the frames, where it is
+    known: the size that a model of any size is given.
+
+    Raises SignatureError for a model that is no detector, or not the one that its card describes, and ConfigError for
+    flags and cards that do not fit it.
+    """
+    card, options = card or CardInUse(), options or ModelOptions()
+    spec = image_spec(loaded.signature)
+    whole, preset = _whole_card(loaded, spec, card.card)
+    head_card = _with_iou(whole, options.iou)
+    api = _is_of_api(head_card)
+    known = Known(
+        card=whole.input,
+        own=card.card.input,
+        origin=card.origin,
+        preset=preset,
+        options=options,
+        hints=loaded.hints,
+        frame_size_px=input_size_px,
+        usual_scale=_usual_scale(loaded, api=api),
+        usual_rgb=API if api else "",
+    )
+    input_plan, choices = plan_input(spec, known)
+    head = build_head(
+        head_card,
+        loaded.signature,
+        input_size_px=input_plan.size_px,
+        folder=card.folder,
+        roles=loaded.hints.roles,
+    )
+    first_class, first_class_id = _first_class(whole, head, loaded, card, api=api)
+    return Plan(
+        input=input_plan,
+        head=head,
+        head_card=head_card,
+        choices=(*choices, *_box_choices(head_card, card, preset), first_class),
+        card=", ".join(part for part in (card.origin, f"preset {preset}" if preset else "") if part),
+        first_class_id=first_class_id,
+        class_count=head.class_count or loaded.hints.class_count,
+        labels=whole.labels,
+    )
+
+
+def _whole_card(loaded: Loaded, spec: TensorSpec, own: Card) -> tuple[Card, str]:
+    """The card with a head for sure, and the name of the preset in it, if there is one."""
+    signature, hints = loaded.signature, loaded.hints
+    width, height = static_size_px(spec, own.input, hints)
+    size_px = None if width is None or height is None else (width, height)
+    if own.preset is not None:
+        return merged(preset_card(own.preset, signature, input_size_px=size_px), own), own.preset
+    if own.head is not None:
+        return own, ""
+    if hints.roles or _has_api_names(loaded):
+        return merged(Card(head=decoded_card(signature, hints.roles)), own), ""
+    families = matching(signature, input_size_px=size_px)
+    if families:
+        preset, card = families[0]
+        return merged(card, own), preset
+    head = hints.head or decoded_card(signature)
+    return merged(Card(head=head), own), ""
+
+
+def _with_iou(card: Card, iou: float | None) -> HeadCard:
+    """The head of a whole card, with the overlap of --iou where it is given."""
+    if card.head is None:
+        raise AssertionError("a whole card has a head")
+    return card.head if iou is None else card.head.model_copy(update={"iou": iou})
+
+
+def _has_api_names(loaded: Loaded) -> bool:
+    return any(plain(spec.name) == _API_NAMES[0] for spec in loaded.signature.outputs)
+
+
+def _is_of_api(head: HeadCard) -> bool:
+    return isinstance(head, (DecodedHead, AnchorHead)) and plain(head.boxes or "") in _API_NAMES
+
+
+def _usual_scale(loaded: Loaded, *, api: bool) -> tuple[str, str] | None:
+    """The range that a model of this kind takes as floats.
+
+    The API's exporter of float images (input_type float_image_tensor) has the normalisation in the graph and takes
+    0..255; its exporter to TFLite (export_tflite_graph_tf2.py) leaves it out, and the SSDs that it takes were trained
+    on -1..1.
+    """
+    if loaded.form == "TFLite" and loaded.hints.roles:
+        return "-1..1", "SSDs as TFLite"
+    return ("0..255", API) if api else None
+
+
+def _box_choices(head: HeadCard, card: CardInUse, preset: str) -> list[Choice]:
+    if not isinstance(head, DecodedHead):
+        return []
+    own = card.card.head if isinstance(card.card.head, DecodedHead) else DecodedHead()
+    why = f"preset {preset}" if preset else "the names of its outputs"
+    return [
+        Choice("box order", head.order, card.origin if own.order else why)
+        if head.order
+        else Choice("box order", "yxyx", "usual", is_open=True),
+        Choice("box unit", head.unit, card.origin if own.unit else why)
+        if head.unit
+        else Choice("box unit", "fraction", "usual", is_open=True),
+    ]
+
+
+def _first_class(card: Card, head: Head, loaded: Loaded, own: CardInUse, *, api: bool) -> tuple[Choice, int]:
+    what = "first class id"
+    if card.first_class_id is not None:
+        first, why = card.first_class_id, own.origin if own.card.first_class_id is not None else "its preset"
+    elif head.first_class_id is not None:
+        first, why = head.first_class_id, "its scores"
+    elif loaded.hints.first_class_id is not None:
+        first, why = loaded.hints.first_class_id, "its file"
+    elif api or "classes" not in head.reads:
+        return Choice(what, "1", f"usual for {API}" if api else "it has one class", is_usual=True), 1
+    else:
+        return Choice(what, "1", "usual", is_open=True), 1
+    return Choice(what, str(first), why), first
