@@ -14,6 +14,7 @@ from streamer.models import load_detector
 from streamer.models.options import ModelOptions
 from streamer.pipeline import Pipeline, PolicyName
 from streamer.sources import is_camera, open_source
+from streamer.sources.glances import glances
 from streamer.sources.options import SourceOptions
 
 
@@ -68,8 +69,8 @@ def stream(
     """Every frame of `source` with what `model` sees on it, as long as the caller asks for more.
 
     source: as on the command line: a camera's index, a file, a folder, `test:`.
-    model: a SavedModel's folder, an archive of one, or a name of `streamer models list`; None is the model inside the
-        package, which finds faces and people.
+    model: a SavedModel's folder, a .pb, .keras, .h5 or .tflite file, an archive, or a name of `streamer models list`;
+        None is the model inside the package, which finds faces and people.
     conf, classes: the lowest score and the names of the classes reported; left to `model_options` where it is given.
     blur: the names of the classes that are hidden; no result holds the frame as it was captured then. What the model
         misses is seen: docs/manual.md, Hiding faces.
@@ -89,7 +90,7 @@ def stream(
     if is_camera(uri):
         # The model first: its lamp is not on, and no frame is late, while the model loads.
         asked_px = source_options.width or 640, source_options.height or 480
-        detector, analyzers = _loaded(model, options, hidden=hidden, size_px=asked_px)
+        detector, analyzers = _loaded(model, options, hidden=hidden, size_px=asked_px, source=uri)
         try:
             opened = open_source(uri, source_options)
         except BaseException:
@@ -98,7 +99,7 @@ def stream(
     else:
         opened = open_source(uri, source_options)
         try:
-            detector, analyzers = _loaded(model, options, hidden=hidden, size_px=opened.info.size_px)
+            detector, analyzers = _loaded(model, options, hidden=hidden, size_px=opened.info.size_px, source=uri)
         except BaseException:
             opened.close()
             raise
@@ -112,13 +113,15 @@ def _loaded(
     *,
     hidden: tuple[str, ...],
     size_px: tuple[int, int] | None,
+    source: str,
 ) -> tuple[Detector, tuple[Analyzer, ...]]:
+    pictures = partial(glances, source)
     if not hidden:
-        return load_detector(model, options, input_size_px=size_px), ()
+        return load_detector(model, options, input_size_px=size_px, pictures=pictures), ()
     from streamer.analytics.privacy import hide  # noqa: PLC0415 - OpenCV is loaded when it is first needed
 
     everything = replace(options, classes=(), max_det=MAX_DETECTIONS)
-    detector = load_detector(model, everything, input_size_px=size_px)
+    detector = load_detector(model, everything, input_size_px=size_px, pictures=pictures)
     try:
         wary, analyzer = hide(detector, hidden, classes=options.classes, max_det=options.max_det)
     except BaseException:

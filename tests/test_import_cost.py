@@ -23,6 +23,7 @@ STATEMENTS = {
     "import streamer": "import streamer",
     "streamer --help": "from streamer.cli import main; main(['--help'])",
     "streamer run --help": "from streamer.cli import main; main(['run', '--help'])",
+    "streamer inspect --help": "from streamer.cli import main; main(['inspect', '--help'])",
     "streamer --version": "from streamer.cli import main; main(['--version'])",
     "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
     "streamer models list": "from streamer.cli import main; main(['models', 'list'])",

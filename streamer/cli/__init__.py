@@ -15,6 +15,7 @@ import streamer
 from streamer.cli.config import config_app
 from streamer.cli.failures import code_of, told
 from streamer.cli.flags import with_settings
+from streamer.cli.inspect import inspect_command
 from streamer.cli.logs import safe_lines, write_stderr
 from streamer.cli.models import models_app
 from streamer.cli.run import run_verb
@@ -45,10 +46,11 @@ app = typer.Typer(
 app.command("run", help="Watch, record, report: SOURCE through the model to a window and to OUT.")(
     with_settings(run_verb)
 )
+app.command("inspect", help="Say what a model takes and gives, and how sure that is.")(inspect_command)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "models", "config"})
+VERBS = frozenset({"run", "inspect", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

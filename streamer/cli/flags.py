@@ -5,7 +5,7 @@ flag, a variable and a line of a file are refused in the same words. Called by t
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -20,12 +20,15 @@ Flags = dict[str, str | list[str]]
 _METAVARS: dict[object, str] = {int: "N", float: "X"}
 
 
-def with_settings(verb: Callable[..., None], **own: tuple[Any, object]) -> Callable[..., None]:
+def with_settings(
+    verb: Callable[..., None], *, only: Container[str] | None = None, **own: tuple[Any, object]
+) -> Callable[..., None]:
     """`verb(flags, **own)` as a command that takes SOURCE, OUT and every setting as a flag.
 
+    only: the names of the settings that it takes instead, each as a flag.
     own: further parameters of the verb by name, each as (annotation, default).
     """
-    parameters = _parameters() | own
+    parameters = _parameters() | own if only is None else own | _options(only)
 
     def command(**typed: object) -> None:
         further = {name: typed.pop(name) for name in own}
@@ -50,10 +53,11 @@ def _parameters() -> dict[str, tuple[Any, object]]:
         "source": (Annotated[str | None, typer.Argument(metavar="SOURCE", help=source_help)], None),
         "out": (Annotated[str | None, typer.Argument(metavar="OUT", help=out_help)], None),
     }
-    for known in fields.values():
-        if known.name != "source":
-            parameters[known.name] = (_option(known), None)
-    return parameters
+    return parameters | _options(fields.keys() - {"source"})
+
+
+def _options(names: Container[str]) -> dict[str, tuple[Any, object]]:
+    return {known.name: (_option(known), None) for known in setting_fields().values() if known.name in names}
 
 
 def _option(known: SettingField) -> Any:  # noqa: ANN401 - an annotation made at run time

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from streamer.analytics.privacy import hide
+from streamer.cli.asked import model_options
 from streamer.cli.desk import Desk, Switch, recording_path
 from streamer.cli.fetching import fetching_shown
 from streamer.config import Settings
@@ -21,7 +23,7 @@ from streamer.errors import SinkOpenError
 from streamer.frame import MAX_DETECTIONS
 from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, View
 from streamer.labels import Labels
-from streamer.models import ModelOptions, load_detector
+from streamer.models import load_detector
 from streamer.models.zoo.finding import find_model, look_for
 from streamer.overlay import Style
 from streamer.sinks import open_sinks
@@ -30,6 +32,7 @@ from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
 from streamer.sources import is_camera, open_source
+from streamer.sources.glances import glances
 from streamer.sources.listing import media_matching
 from streamer.sources.options import SourceOptions
 from streamer.text import printable, redacted
@@ -158,23 +161,16 @@ def _described(info: SourceInfo) -> str:
 
 
 def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitStack) -> Detector:
-    options = ModelOptions(
-        labels=settings.labels,
-        conf=settings.conf,
-        classes=() if settings.blur else settings.classes,
-        max_det=MAX_DETECTIONS if settings.blur else settings.max_det,
-        label_offset=settings.label_offset,
-        signature=settings.signature,
-        scale=settings.scale,
-        trust=settings.trust_model,
-    )
+    options = model_options(settings)
+    if settings.blur:
+        options = replace(options, classes=(), max_det=MAX_DETECTIONS)
     model: Path | None = None
     if settings.model is None:
         logger.info("no --model: the one inside is used, which finds faces and people")
     else:
         with fetching_shown(quiet=settings.quiet, as_json=settings.log_json) as watch:
             model = find_model(settings.model, watch=watch)
-    detector = load_detector(model, options, input_size_px=size_px)
+    detector = load_detector(model, options, input_size_px=size_px, pictures=partial(glances, settings.source or ""))
     stack.callback(detector.close)
     logger.info("model: %s", detector.describe())
     return detector

@@ -75,14 +75,24 @@ class Settings(BaseModel):
         FilePath | None,
         Setting(
             "model",
-            "A SavedModel's folder, an archive of one, or a name (streamer models list); if not given, the one inside.",
+            "A SavedModel's folder, .pb, .keras, .h5, .tflite, an archive, or a name (streamer models list); if not "
+            "given, the one inside.",
             short="-m",
             metavar="PATH or NAME",
             allowed="a path or a name",
         ),
     ] = None
     labels: Annotated[FilePath | None, Setting("model", "Class names: pbtxt, txt or json.", metavar="FILE")] = None
+    card: Annotated[
+        FilePath | None,
+        Setting("model", "What the model's file cannot say; if not given, looked for beside it.", metavar="FILE"),
+    ] = None
     conf: Annotated[float, Setting("model", "Lowest score that is reported."), Field(ge=0, le=1)] = 0.5
+    iou: Annotated[
+        float | None,
+        Setting("model", "Overlap above which the weaker box is left out, for models that leave it to us."),
+        Field(ge=0, le=1),
+    ] = None
     classes: Annotated[
         Names, Setting("model", "Only these classes.", metavar="NAMES", allowed="names with commas between")
     ] = ()
@@ -96,6 +106,13 @@ class Settings(BaseModel):
     scale: Annotated[
         Literal["auto", "0..1", "-1..1", "0..255"], Setting("model", "The pixel values that a float model takes.")
     ] = "auto"
+    channel_order: Annotated[
+        Literal["rgb", "bgr"] | None, Setting("model", "The order of a pixel's channels that the model takes.")
+    ] = None
+    fit: Annotated[
+        Literal["stretch", "letterbox", "crop"] | None,
+        Setting("model", "How a frame of another shape is put in: distorted, with black beside it, its edges cut."),
+    ] = None
     trust_model: Annotated[
         bool,
         Setting("model", "Run a model that does more than detectors need, such as reading files.", in_file=False),
@@ -154,7 +171,7 @@ class Settings(BaseModel):
     def _shared_places(self) -> Iterator[tuple[str, str]]:
         """What is written must be no place that is read or written besides, however the two are spelled."""
         taken: dict[str, str] = {}
-        for name in ("config", "model", "labels", "record", "jsonl", "summary"):
+        for name in ("config", "model", "labels", "card", "record", "jsonl", "summary"):
             path: str | Path | None = getattr(self, name)
             if path is None:
                 continue
