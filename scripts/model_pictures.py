@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Draws the pictures of what the model inside sees: drawn people in good and in bad conditions, watched, and hidden.
 
+One more shows how it is inspected where it says less of itself.
+
 python -m scripts.model_pictures [FOLDER], by default docs/pictures. The people are tests/portraits.py's.
 """
 
@@ -8,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -15,8 +18,11 @@ import numpy as np
 from scripts.pictures import STATUS
 from streamer.analytics.privacy import hide
 from streamer.frame import Frame, Image
+from streamer.inspection.inspect import inspect_model
+from streamer.inspection.sheet import sheet_of
 from streamer.interfaces import Analyzer, Detector
-from streamer.models import load_detector
+from streamer.models import MODEL_INSIDE, ModelOptions, load_detector
+from streamer.models.runtimes.tensorflow import import_tensorflow
 from streamer.overlay import draw, draw_view
 from streamer.overlay.lettering import BLACK, WHITE, line_px, tile
 from streamer.sinks.pictures import save_picture
@@ -160,12 +166,44 @@ def watched(*, hidden: bool) -> Image:
         detector.close()
 
 
+def save_unexplained(folder: Path) -> Path:
+    """The model inside as somebody else might have exported it: floats in 0..1, which nothing in the file says."""
+    tf = import_tensorflow()
+    whole = tf.saved_model.load(str(MODEL_INSIDE))
+
+    def look(image: object) -> dict[str, object]:
+        pixels = tf.clip_by_value(tf.round(image * 255.0), 0, 255)
+        found = whole.signatures["serving_default"](tf.cast(pixels, tf.uint8))
+        return {name: found[f"detection_{name}"] for name in ("boxes", "scores", "classes")}
+
+    module = tf.Module()
+    module.kept = whole
+    spec = tf.TensorSpec([1, None, None, 3], tf.float32, name="image")
+    function = tf.function(look).get_concrete_function(spec)
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
+    return folder
+
+
+def inspected() -> Image:
+    """The contact sheet of `streamer inspect --image` for a model that leaves all open."""
+    with TemporaryDirectory() as folder:
+        model = save_unexplained(Path(folder) / "detector")
+        card = model / "model.yaml"
+        card.write_text("head: {kind: decoded, unit: fraction, order: yxyx}\n", encoding="utf-8")
+        options = ModelOptions(labels=MODEL_INSIDE / "labels.txt", channel_order="rgb", card=card)
+        inspection = inspect_model(model, options, pictures={"call.png": call()})
+    if inspection.looked is None:
+        raise AssertionError("the model leaves nothing open")
+    return sheet_of(inspection.looked, inspection.labels, model="detector")
+
+
 def main() -> None:
     """Write them."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
     save_picture(folder / "conditions.jpg", conditions(), force=True)
     save_picture(folder / "people.jpg", watched(hidden=False), force=True)
     save_picture(folder / "hidden.jpg", watched(hidden=True), force=True)
+    save_picture(folder / "inspect.jpg", inspected(), force=True)
 
 
 if __name__ == "__main__":

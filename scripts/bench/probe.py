@@ -27,8 +27,8 @@ from streamer.models.heads.decoded import DecodedBoxes
 from streamer.models.loaded import Graph
 from streamer.models.opening import OpenedModel, open_model
 from streamer.models.options import ModelOptions
-from streamer.models.plan import Choice, InputPlan, Plan
-from streamer.models.probe import FIRST_CLASS_ID, SURE_ENOUGH, probe
+from streamer.models.plan import FIRST_CLASS_ID, Choice, InputPlan, Plan
+from streamer.models.probe import SURE_ENOUGH, probe
 from streamer.models.probing.ways import IMAGENET, QUESTIONS, varied
 
 INPUT_SIZE_PX = (640, 480)

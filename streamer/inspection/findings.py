@@ -9,7 +9,7 @@ from streamer.frame import Detections, Image
 from streamer.labels import Labels
 from streamer.models.card import Card
 from streamer.models.naming import Naming
-from streamer.models.plan import Plan
+from streamer.models.plan import FIRST_CLASS_ID, Plan
 from streamer.models.signature import TensorSpec
 
 SURE_FROM = 0.8
@@ -29,14 +29,16 @@ class TensorFact:
 class Trial:
     """One way of feeding and reading a model, tried on pictures.
 
-    words: what is particular to it: `channel order rgb, scale -1..1`. share: how likely it is, 0 to 1; all together
-    are 1. detections: for each picture, in its pixels. taken: whether it is the one that holds in the end.
+    words: what is particular to it: `channel order rgb, scale -1..1`; short: the same as `rgb, -1..1`.
+    share: how likely it is, 0 to 1; all together are 1. detections: for each picture, in its pixels. taken: whether it
+    is the one that holds in the end.
     """
 
     words: str
     share: float
     detections: tuple[Detections, ...]
     taken: bool = False
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,8 +61,11 @@ class Looked:
 
     @property
     def overall(self) -> float:
-        """How sure the least sure answer is; 1 where nothing was asked."""
-        return min(self.sureness.values(), default=1.0)
+        """How sure the least sure answer of the first trial is; 1 where nothing was asked.
+
+        The id of the first class is told by the ids that were seen, and is no matter of the trials.
+        """
+        return min((share for what, share in self.sureness.items() if what != FIRST_CLASS_ID), default=1.0)
 
     @property
     def is_sure(self) -> bool:

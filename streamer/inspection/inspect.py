@@ -121,7 +121,8 @@ def _looked(known: Inspection, opened: OpenedModel, pictures: Mapping[str, Image
 
 def _trial(candidate: Candidate, plan: Plan) -> Trial:
     taken = all(plan.choice(what).value == answer for what, answer in candidate.answers.items())
-    return Trial(candidate.words, candidate.share, candidate.detections, taken)
+    short = ", ".join(candidate.answers.values())
+    return Trial(candidate.words, candidate.share, candidate.detections, taken, short)
 
 
 def _run_ms(detector: ModelDetector, pictures: Mapping[str, Image], *, clock: Clock | None = None) -> float:

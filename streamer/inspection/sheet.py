@@ -79,7 +79,7 @@ def sheet_of(looked: Looked, labels: Labels, *, model: str) -> Image:
     """The contact sheet of what looking at pictures said, the likeliest first. model: what it is called."""
     tiles = [
         Tile(
-            trial.words,
+            trial.short or trial.words,
             f"{share_words(trial.share)}: {trial_words(trial, labels)}",
             looked.pictures,
             trial.detections,
@@ -95,9 +95,10 @@ def sheet_of(looked: Looked, labels: Labels, *, model: str) -> Image:
 
 
 def _mark(trial: Trial, looked: Looked) -> Mark:
-    if not trial.taken:
-        return ""
-    return "TAKEN" if looked.checked else "BELIEVED" if looked.is_sure else "LIKELIEST"
+    likeliest = trial is looked.trials[0]
+    if trial.taken and likeliest and not looked.checked:
+        return "BELIEVED" if looked.is_sure else "LIKELIEST"
+    return "TAKEN" if trial.taken else "LIKELIEST" if likeliest and not looked.checked else ""
 
 
 def contact_sheet(tiles: Sequence[Tile], labels: Labels, *, heading: str, verdict: str) -> Image:

@@ -158,7 +158,8 @@ def _scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice, Quantizati
     """(mean, std), the decision, and the quantisation that is left to be done."""
     told = _told_scale(spec, known)
     if told is not None:
-        return *told, spec.quantization
+        as_they_are = spec.dtype == "uint8" and told[1].value == "0..255"
+        return *told, None if as_they_are else spec.quantization
     if spec.dtype == "uint8":
         return _range("0..255"), Choice("scale", "0..255", "uint8 takes pixels as they are"), None
     if known.hints.normalization is not None:

@@ -11,6 +11,9 @@ from streamer.models.heads import Head
 from streamer.models.options import ChannelOrder, Fit
 from streamer.models.signature import TensorSpec
 
+FIRST_CLASS_ID = "first class id"
+"""The name of the decision that no way of feeding or reading the model shows: only the ids that are seen do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:

@@ -13,7 +13,7 @@ import numpy as np
 
 from streamer.frame import Image
 from streamer.models.loaded import Graph
-from streamer.models.plan import Choice, Plan
+from streamer.models.plan import FIRST_CLASS_ID, Choice, Plan
 from streamer.models.probing.class_ids import first_class_id
 from streamer.models.probing.evidence import shares
 from streamer.models.probing.looking import Look, look_at
@@ -29,7 +29,6 @@ SURE_ENOUGH = 0.8
 MAX_PICTURES = 4
 """More are not looked at: each costs two runs for every way of feeding the model."""
 
-FIRST_CLASS_ID = "first class id"
 
 Questions = Literal["open", "usual"]
 

@@ -15,7 +15,7 @@ from streamer.models.heads.roles import plain
 from streamer.models.inputs import Known, image_spec, plan_input, static_size_px
 from streamer.models.loaded import Loaded
 from streamer.models.options import ModelOptions
-from streamer.models.plan import Choice, Plan
+from streamer.models.plan import FIRST_CLASS_ID, Choice, Plan
 from streamer.models.presets import matching, merged, preset_card
 from streamer.models.signature import TensorSpec
 
@@ -147,7 +147,7 @@ def _box_choices(head: HeadCard, card: CardInUse, preset: str) -> list[Choice]:
 
 
 def _first_class(card: Card, head: Head, loaded: Loaded, own: CardInUse, *, api: bool) -> tuple[Choice, int]:
-    what = "first class id"
+    what = FIRST_CLASS_ID
     if card.first_class_id is not None:
         first, why = card.first_class_id, own.origin if own.card.first_class_id is not None else "its preset"
     elif head.first_class_id is not None:

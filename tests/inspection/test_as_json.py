@@ -11,7 +11,7 @@ from streamer.inspection.as_json import as_json
 from streamer.inspection.findings import Inspection
 from tests.inspection.samples import inspection, with_looked
 
-MANUAL = Path(__file__).parents[2] / "docs/manual.md"
+MANUAL = Path(__file__).parents[2] / "docs/models.md"
 
 
 def through_json(found: Inspection) -> dict[str, Any]:
@@ -72,6 +72,6 @@ def test_a_refused_model_has_the_same_keys() -> None:
 
 
 def test_every_key_stands_in_the_manual() -> None:
-    section = MANUAL.read_text(encoding="utf-8").split("### Inspecting a model", 1)[1].split("\n### ", 1)[0]
+    section = MANUAL.read_text(encoding="utf-8").split("## Inspecting a model", 1)[1].split("\n## ", 1)[0]
     named = set(re.findall(r"`(\w+)`", section))
     assert set(through_json(replace(with_looked()))) | {"sheet", "card_file"} <= named

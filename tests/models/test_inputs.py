@@ -154,6 +154,13 @@ def test_a_quantisation_of_its_own_kind_is_followed() -> None:
     assert values == pytest.approx([-2.0, 127 / 64])
 
 
+def test_uint8_that_is_told_to_take_pixels_takes_them_as_they_are() -> None:
+    plan, _ = _planned(dtype="uint8", quantization=Quantization(1 / 255, 0), scale="0..255")
+    assert plan.spec.quantization is None
+    plan, _ = _planned(dtype="int8", quantization=Quantization(1.0, -128), scale="0..255")
+    assert plan.spec.quantization == Quantization(1.0, -128)
+
+
 def test_the_metadata_of_a_file_are_followed() -> None:
     plan, choices = _planned(hints=Hints(normalization=((127.0,), (128.0,))))
     assert (plan.mean, plan.std) == ((127.0,) * 3, (128.0,) * 3)

@@ -107,7 +107,7 @@ def _unknown(text: str) -> ModelLoadError:
         hint = "streamer models get ADDRESS fetches a model and prints its path"
         return ModelLoadError("is an address, no path and no name", where=text, hint=hint)
     if len(Path(text).parts) > 1:
-        hint = "--model takes a SavedModel's folder, an archive of one, or a name"
+        hint = "--model takes a SavedModel's folder, a .pb, .keras, .h5 or .tflite file, an archive, or a name"
         return ModelLoadError("no such file or folder", where=text, hint=hint)
     near = nearest_names(text, also=Cache().keys())
     hint = f"did you mean {', '.join(near)}? {_LIST}" if near else _LIST

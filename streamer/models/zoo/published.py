@@ -83,7 +83,7 @@ _FAMILIES = {"ssd": "SSD", "efficientdet": "EfficientDet", "centernet": "CenterN
 _TFLITE = ZooModel(
     name="coco_ssd_mobilenet_v1_tflite",
     url=f"{STORE}tflite/coco_ssd_mobilenet_v1_1.0_quant_2018_06_29.zip",
-    about="SSD as .tflite, which this version fetches and does not run",
+    about="SSD as .tflite",
     input_size_px=(300, 300),
     sha256="a809cd290b4d6a2e8a9d5dad076e0bd695b8091974e0eed1052b480b2f21b6dc",
 )
