@@ -1,4 +1,4 @@
-"""SavedModels that do more than they should: each is a detector, and does its deed in one place or another.
+"""Models that do more than they should: each is a detector, and does its deed in one place or another.
 
 A deed that runs leaves a canary: a file that was not there.
 """
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from streamer.models.runtimes.tensorflow import import_tensorflow
+from tests.keras_models import save_keras
+from tests.model_forms import keras_detector
 
 Tensor = Any
 """TensorFlow comes without types."""
@@ -195,3 +197,35 @@ def edit(folder: Path, change: Callable[[Any], None]) -> Path:
     change(model)
     file.write_bytes(model.SerializeToString())
     return folder
+
+
+def write_from_frozen_graph(canary: Path, *, python: bool = False) -> Callable[[Any], None]:
+    """A frozen detector that does its deed while it runs; what `save_graph` takes."""
+
+    def build(v1: Any) -> None:
+        image = v1.placeholder(v1.uint8, [None, None, None, 3], name="image_tensor")
+        with v1.control_dependencies([call_numpy(canary) if python else write_file(canary)]):
+            seen = v1.cast(v1.reduce_max(image), v1.float32)
+        v1.identity(v1.constant([[[0.1, 0.2, 0.5, 0.6]]]) + 0.0 * seen, name="detection_boxes")
+        v1.identity(v1.constant([[0.9]]), name="detection_scores")
+        v1.identity(v1.constant([[1.0]]), name="detection_classes")
+
+    return build
+
+
+def hungry_graph(v1: Any) -> None:
+    """A frozen detector that needs 8 GB for a picture of 480 lines."""
+    image = v1.placeholder(v1.uint8, [None, None, None, 3], name="image_tensor")
+    score = 0.9 * v1.reduce_max(v1.fill([v1.shape(image)[1], 1024, 4096], 1.0))
+    v1.identity(v1.constant([[[0.1, 0.2, 0.5, 0.6]]]), name="detection_boxes")
+    v1.identity(v1.reshape(score, [1, 1]), name="detection_scores")
+    v1.identity(v1.constant([[1.0]]), name="detection_classes")
+
+
+def save_lambda_detector(path: Path, canary: Path) -> Path:
+    """A Keras detector, .keras or .h5, whose boxes go through a Lambda that makes a file."""
+    keras = import_tensorflow().keras
+    code = f"lambda x: (__import__('pathlib').Path({str(canary)!r}).touch(), x)[1]"
+    save_keras(path, keras_detector(keras.layers.Lambda(eval(code), output_shape=(20,), name="deed")))
+    remove_traces(canary)
+    return path

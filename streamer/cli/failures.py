@@ -13,6 +13,8 @@ def told(error: BaseException) -> list[str]:
         return str(error).splitlines()
     if isinstance(error, KeyboardInterrupt):
         return ["interrupted"]
+    if isinstance(error, MemoryError):
+        return [f"there is not enough memory: {error}" if str(error) else "there is not enough memory"]
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {Path(last[0].filename).name}:{last[0].lineno}" if last else ""
     return [f"a bug of ours: {type(error).__name__}: {error}{place} (please report it; -v shows where it came from)"]

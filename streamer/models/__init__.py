@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamer.errors import ModelLoadError
 from streamer.models.options import ChannelOrder, Fit, ModelOptions, Scale
 
 if TYPE_CHECKING:
     from streamer.models.detector import ModelDetector
-    from streamer.models.opening import Pictures
+    from streamer.models.opening import OpenedModel, Pictures
 
 __all__ = ["MODEL_INSIDE", "ChannelOrder", "Fit", "ModelOptions", "Scale", "load_detector"]
 
@@ -41,7 +42,13 @@ def load_detector(
 
     options = options if options is not None else ModelOptions()
     found = MODEL_INSIDE if path is None else find_model(path)
-    opened = open_model(found, options, input_size_px=input_size_px, pictures=pictures)
+    try:
+        return _warmed_up(open_model(found, options, input_size_px=input_size_px, pictures=pictures))
+    except MemoryError as error:
+        raise ModelLoadError("there is not enough memory for it", where=str(found)) from error
+
+
+def _warmed_up(opened: "OpenedModel") -> "ModelDetector":
     try:
         detector = opened.detector()
         detector.warm_up()

@@ -5,6 +5,7 @@ the recording and the pictures share what it returns.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -55,16 +56,27 @@ class _Tag:
         return 2 * self.pad_px + sum(pieces) + self.gap_px * (len(pieces) - 1)
 
     def draw(self, canvas: Image, x: int, y: int, *, short: bool) -> None:
-        right, bottom = x + self.width_px(short=short), y + line_px(self.cap)
-        cv2.rectangle(canvas, (x, y), (right - 1, bottom - 1), self.color, cv2.FILLED)
-        at = x + self.pad_px
+        plate = _plate(self, short=short)
+        canvas[y : y + plate.shape[0], x : x + plate.shape[1]] = plate
+
+    def picture(self, *, short: bool) -> Image:
+        """The label as it is laid on the image."""
+        plate = np.full((line_px(self.cap), self.width_px(short=short), 3), self.color, np.uint8)
+        at = self.pad_px
         for piece in self._pieces(short=short):
             lettering = tile(piece, self.cap, contrasting(self.color), self.color)
-            canvas[y:bottom, at : at + lettering.shape[1]] = lettering
+            plate[:, at : at + lettering.shape[1]] = lettering
             at += lettering.shape[1] + self.gap_px
+        plate.setflags(write=False)
+        return plate
 
     def _pieces(self, *, short: bool) -> list[str]:
         return [piece for piece in (self.name, "" if short and self.name else self.score) if piece]
+
+
+@lru_cache(maxsize=512)
+def _plate(tag: _Tag, *, short: bool) -> Image:
+    return tag.picture(short=short)
 
 
 def draw(image: Image, detections: Detections, labels: Labels, style: Style = SHOW_ALL) -> Image:

@@ -119,6 +119,7 @@ def blend(image: Image, at_px: tuple[int, int], through: Image, light: Image) ->
         paper[:] = cv2.add(cv2.multiply(paper, through[:height, :width], scale=1 / 255), light[:height, :width])
 
 
+@lru_cache(maxsize=512)
 def contrasting(color: Color) -> Color:
     """Black or white, whichever is easier to read on `color`.
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Rectangles = NDArray[np.int32]
 """(..., 4) int32: x1 y1 x2 y2 in pixels, the last two exclusive."""
 
+Corners = NDArray[np.int32]
+
 MOST_HIDDEN: Final = 0.2
 """A label that other labels would cover by more than this is left out: its box shows the class by its colour."""
 
@@ -38,36 +40,31 @@ def place(boxes: Rectangles, sizes: NDArray[np.int32], *, size_px: tuple[int, in
     Each label takes the first free place of: above its box, inside its top, below, inside its bottom, each from the
     left and from the right, then the sides; and where all are taken, the one that is covered least.
     """
-    wanted = _candidates(boxes[:, None, :], sizes, size_px=size_px, edge_px=edge_px)
-    taken = np.empty((len(boxes), 4), np.int32, order="F")
+    candidates, possible = _candidates(boxes[:, None, :], sizes, size_px=size_px, edge_px=edge_px)
+    low, high = (np.moveaxis(corners, -1, 1)[..., None] for corners in (candidates[..., :2], candidates[..., 2:]))
+    areas = np.maximum(np.prod(high - low, axis=1)[..., 0], 1)
+    forbidden = np.where(possible, 0.0, np.inf)
+    taken = np.empty((2, 2, 1, len(boxes)), np.int32)
     placed: list[Place | None] = []
     used = 0
-    for candidates, possible in zip(*wanted, strict=True):
-        best = _least_covered(candidates, possible, taken[:used])
-        if best is None:
+    for n in range(len(boxes)):
+        covered = _shared(low[n], high[n], *taken[..., :used]) / areas[n] + forbidden[n]
+        best = int(np.argmin(covered))
+        if covered[best] > MOST_HIDDEN:
             placed.append(None)
             continue
-        taken[used] = candidates[best]
+        taken[..., 0, used] = candidates[n, best].reshape(2, 2)
         used += 1
-        x, y = candidates[best, :2].tolist()
-        placed.append(Place(x, y, best // (len(candidates) // sizes.shape[1])))
+        x, y = candidates[n, best, :2].tolist()
+        placed.append(Place(x, y, best // (candidates.shape[1] // sizes.shape[1])))
     return placed
 
 
-def _least_covered(candidates: Rectangles, possible: NDArray[np.bool_], taken: Rectangles) -> int | None:
-    covered = _covered(candidates, taken)
-    covered[~possible] = np.inf
-    best = int(np.argmin(covered))
-    return best if covered[best] <= MOST_HIDDEN else None
-
-
-def _covered(candidates: Rectangles, taken: Rectangles) -> NDArray[np.float64]:
-    """The share of each candidate that the taken places cover."""
-    x1, y1, x2, y2 = candidates.T[:, :, None]
-    left, top, right, bottom = taken.T
-    across = np.maximum(np.minimum(x2, right) - np.maximum(x1, left), 0)
-    down = np.maximum(np.minimum(y2, bottom) - np.maximum(y1, top), 0)
-    return np.asarray((across * down).sum(axis=1) / np.maximum((x2 - x1) * (y2 - y1), 1)[:, 0])
+def _shared(low: Corners, high: Corners, taken_low: Corners, taken_high: Corners) -> NDArray[np.int32]:
+    """(K,) pixels of each candidate that the taken places cover; (2, K, 1) and (2, 1, N) corners, x before y."""
+    sides = np.minimum(high, taken_high) - np.maximum(low, taken_low)
+    across, down = np.maximum(sides, 0, out=sides)
+    return np.asarray(np.einsum("kn,kn->k", across, down))
 
 
 def _candidates(

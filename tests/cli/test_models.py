@@ -254,7 +254,7 @@ def test_a_loop_in_python_takes_a_name(web: Web, packed: bytes) -> None:
         ("efficientdet_dO", "did you mean efficientdet_d"),
         ("https://me:hunter2@x.org/m.zip", "is an address, no path and no name"),
         ("evil.tar.gz", "'../evil' leads out of the folder"),
-        ("flat.zip", "a LiteRT file; this version takes SavedModel folders only"),
+        ("flat.zip", "no TFLite file"),
     ],
 )
 def test_a_run_without_its_model_ends_with_4(

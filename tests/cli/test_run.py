@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from streamer import cli
 from streamer.cli import parts
 from streamer.config import setting_fields
 from streamer.errors import ModelLoadError, SinkError, StreamerError
-from streamer.frame import Result
+from streamer.frame import Image, Result
 from streamer.interfaces import Sink
 from streamer.sinks.tables import JsonLines
 from tests.clips import write_clip, write_picture
@@ -40,8 +40,10 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     """What the detector is loaded with; it is a fake, and is there at once."""
     calls: list[dict[str, object]] = []
 
-    def load(path: Path, options: object, *, input_size_px: tuple[int, int] | None) -> DescribedDetector:
-        calls.append({"path": path, "options": options, "input_size_px": input_size_px})
+    def load(
+        path: Path, options: object, *, input_size_px: tuple[int, int] | None, pictures: Callable[[], Sequence[Image]]
+    ) -> DescribedDetector:
+        calls.append({"path": path, "options": options, "input_size_px": input_size_px, "pictures": pictures})
         return DescribedDetector()
 
     monkeypatch.setattr(parts, "load_detector", load)
@@ -74,6 +76,9 @@ def test_a_file_goes_in_and_video_lines_and_summary_come_out(
     out, err = capsys.readouterr()
     assert (code, out) == (0, "")
     assert loaded[0]["input_size_px"] == (160, 120)
+    glimpsed = loaded[0]["pictures"]
+    assert callable(glimpsed)
+    assert {image.shape for image in glimpsed()} == {(120, 160, 3)}
     assert loaded[0]["path"] == Path("model")
     assert (here / "out.jsonl").read_text(encoding="utf-8").count("\n") == 12
     summary = json.loads((here / "run.json").read_text(encoding="utf-8"))

@@ -4,22 +4,31 @@ Called by heads/building.py, once a run.
 """
 
 import math
+import tokenize
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ConfigError
 from streamer.models.card import Anchors, FileAnchors, GridAnchors, MediapipeAnchors, MultiscaleAnchors, SsdAnchors
+from streamer.text import printable
 
 MAX_ANCHORS = 1_000_000
 """No detector has more; EfficientDet-D7 at 1536 px has 441,936."""
 
 MAX_FILE_BYTES = 64_000_000
 """The largest file of anchors that is read."""
+
+_DAMAGE = (
+    *(OSError, ValueError, TypeError, SyntaxError, EOFError, MemoryError, OverflowError, RecursionError),
+    tokenize.TokenError,
+)
+"""What numpy raises on bytes that are no such file; it reads the header of a .npy as Python."""
 
 _REDUCED = ((0.1, 1.0), (None, 2.0), (None, 0.5))
 """(scale, ratio) of the lowest layer of an SSD; None is the layer's own scale."""
@@ -168,12 +177,20 @@ def _from_file(card: FileAnchors, folder: Path | None) -> NDArray[np.float64]:
     if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
         raise ConfigError("a file of anchors lies beside its card", where=card.file)
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ConfigError("cannot be read as anchors: it is no file", where=str(path))
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"has more than {MAX_FILE_BYTES // 1_000_000} MB: it holds no anchors", where=str(path))
-        found = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise ConfigError(f"cannot be read as anchors: {error}", where=str(path)) from error
-    return _checked(np.asarray(found), path)
+        found = _npy(path) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",", ndmin=2)
+    except _DAMAGE as error:
+        what = printable(str(error), limit=160)
+        raise ConfigError(f"cannot be read as anchors: {what}", where=str(path)) from error
+    return _checked(found, path)
+
+
+def _npy(path: Path) -> NDArray[Any]:
+    with path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _checked(found: NDArray[np.generic], path: Path) -> NDArray[np.float64]:

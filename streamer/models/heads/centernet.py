@@ -49,7 +49,8 @@ class CenterPoints:
         cell_px = np.asarray(input_size_px, np.float64) / (width, height)
         middles = np.stack([rows % width, rows // width], axis=1) + self._pairs(outputs, self.offsets, rows, heat)
         sides = self._pairs(outputs, self.sizes, rows, heat) * (cell_px if self.card.unit == "cells" else 1)
-        boxes = np.concatenate([middles * cell_px - sides / 2, middles * cell_px + sides / 2], axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            boxes = np.concatenate([middles * cell_px - sides / 2, middles * cell_px + sides / 2], axis=1)
         return left(boxes, scores, ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
 
     def _pairs(

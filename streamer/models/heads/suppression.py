@@ -49,9 +49,9 @@ def strongest(scores: NDArray[np.floating], *, limit: int) -> _Indices:
     """Indices of the highest scores, highest first, equal ones in their order; what is not finite comes last."""
     if len(scores) <= limit:
         return np.argsort(-scores, kind="stable")
-    lowest = np.partition(np.nan_to_num(scores, nan=-np.inf), -limit)[-limit]
-    rows = np.flatnonzero(scores >= lowest)
-    return rows[np.argsort(-scores[rows], kind="stable")[:limit]]
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    rows = np.flatnonzero(known >= np.partition(known, -limit)[-limit])
+    return rows[np.argsort(-known[rows], kind="stable")[:limit]]
 
 
 def _ordered_corners(boxes: _Float32) -> _Float32:
@@ -75,7 +75,7 @@ def _one_thing(
 
 
 def _area(boxes: _Float32) -> _Float32:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]), np.float32)
 
 

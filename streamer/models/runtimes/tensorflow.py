@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 _NO_REASON = re.compile(r'Graph execution error|Detected at node|<stack traces|File "|node ')
+_NO_MEMORY = re.compile(r"failed to map segment|[Cc]annot allocate memory")
+"""What the loader of libraries says where there is no room for them."""
+
 _NODES = re.compile(r"\s*(\{\{node [^}]*\}\}|\[\[[^\]]*\]\]|\[Op:[^\]]*\])\s*")
 
 
@@ -103,9 +106,10 @@ def import_tensorflow() -> ModuleType:
     except ModuleNotFoundError as error:
         raise ModelLoadError(f"TensorFlow is not installed: {error}", hint="pip install tensorflow") from error
     except Exception as error:  # a broken installation raises whatever its first broken part does
-        raise ModelLoadError(
-            f"TensorFlow cannot be imported: {short_reason(error)}", hint="pip install --force-reinstall tensorflow"
-        ) from error
+        what = f"TensorFlow cannot be imported: {short_reason(error)}"
+        full = isinstance(error, MemoryError) or _NO_MEMORY.search(str(error))
+        hint = "there is not enough memory" if full else "pip install --force-reinstall tensorflow"
+        raise ModelLoadError(what, hint=hint) from error
     for device in tensorflow.config.list_physical_devices("GPU"):
         try:
             tensorflow.config.experimental.set_memory_growth(device, enable=True)
