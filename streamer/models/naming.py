@@ -130,7 +130,7 @@ def _of_card(names: CardLabels, folder: Path | None, offset: int | None, classes
     chosen = usual if offset is None else offset
     labels = Labels({n + chosen: name for n, name in by_id.items() if not is_placeholder(name)})
     told = "" if offset is None else f", offset {offset:+d} as told"
-    origin = f"the card, {_names(len(labels))}{_fit(classes)}{told}"
+    origin = f"{_names(len(labels))} of its card{_fit(classes)}{told}"
     return Naming(labels, origin, chosen, None, classes.misfit(labels))
 
 

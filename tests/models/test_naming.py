@@ -218,7 +218,7 @@ def test_the_labels_of_a_card_are_in_order_by_id_or_in_a_file(tmp_path: Path) ->
     assert [named({3: "cat", 7: "dog"}).labels.name(n) for n in (3, 7)] == ["cat", "dog"]
     assert [named("names.txt").labels.name(n) for n in (0, 1)] == ["cat", "dog"]
     assert named(("cat", "dog"), offset=5).labels.name(6) == "dog"
-    assert "the card, 2 names, offset +5 as told" in named(("cat", "dog"), offset=5).origin
+    assert "2 names of its card, offset +5 as told" in named(("cat", "dog"), offset=5).origin
 
 
 @pytest.mark.parametrize("name", ["../names.txt", "/etc/passwd", "missing.txt"])
