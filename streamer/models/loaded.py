@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
-from streamer.models.card import HeadCard
+from streamer.models.card import HeadCard, Range
 from streamer.models.options import ChannelOrder
 from streamer.models.signature import Signature
 
@@ -39,6 +39,7 @@ class Hints:
 
     roles: which output is what, by output name, where the file tells (the order of TFLite_Detection_PostProcess).
     normalization: (mean, std) of each channel for pixels 0..255, as the metadata of a TFLite file states them.
+    value_range: of floats, where the first steps of the graph tell it: what divides by 255 wants 0..255.
     channel_order: of the image, where the form fixes it.
     first_class_id: the id that the model gives to its first class, background not counted.
     class_count: how many classes it tells apart.
@@ -49,6 +50,7 @@ class Hints:
 
     roles: Mapping[Role, str] = field(default_factory=dict)
     normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    value_range: Range | None = None
     channel_order: ChannelOrder | None = None
     first_class_id: int | None = None
     class_count: int | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from streamer.errors import ModelLoadError
-from streamer.models.loaded import Loaded
+from streamer.models.formats.graph_body import range_of_function
+from streamer.models.loaded import Hints, Loaded
 from streamer.models.runtimes.tensorflow import TensorFlowGraph, import_tensorflow, short_reason
 from streamer.models.safety.program import Message, read_frozen_graph, weights_in
 from streamer.models.signature import Signature, TensorSpec
@@ -71,6 +72,7 @@ def load_frozen_graph(path: Path) -> Loaded:
         signature=Signature(SIGNATURE, _specs(inputs), _specs(outputs.items())),
         form="frozen graph",
         signatures=(SIGNATURE,),
+        hints=Hints(value_range=range_of_function(function)),
         writer=f"TensorFlow, graph version {program.versions.producer}" if program.versions.producer else "",
         parameters=weights_in(program),
     )

@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from streamer.errors import ModelLoadError
-from streamer.models.loaded import Loaded
+from streamer.models.formats.graph_body import range_of_function
+from streamer.models.loaded import Hints, Loaded
 from streamer.models.runtimes.tensorflow import TensorFlowGraph, import_tensorflow, named_tensors, short_reason
 from streamer.models.safety.keras_files import METADATA
 from streamer.models.signature import Signature, TensorSpec
@@ -65,6 +66,7 @@ def load_keras(path: Path, *, trust: bool) -> Loaded:
         signature=Signature(SIGNATURE, _specs(_inputs(model)), _specs(outputs)),
         form="Keras .keras" if zipped else "Keras .h5",
         signatures=(SIGNATURE,),
+        hints=Hints(value_range=range_of_function(function)),
         writer=_writer(path, zipped=zipped),
         parameters=int(model.count_params()),
     )

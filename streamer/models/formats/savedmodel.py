@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from streamer.errors import ModelLoadError
-from streamer.models.loaded import Loaded
+from streamer.models.formats.graph_body import range_of_function
+from streamer.models.loaded import Hints, Loaded
 from streamer.models.runtimes.tensorflow import TensorFlowGraph, import_tensorflow, named_tensors, short_reason
 from streamer.models.safety.program import Message, read_saved_model, text_of, weights_in
 from streamer.models.signature import DEFAULT_SIGNATURE, Signature, TensorSpec, choose_signature
@@ -49,6 +50,7 @@ def load_saved_model(path: Path, *, signature: str | None) -> Loaded:
         signature=Signature(name, inputs, outputs),
         form="SavedModel",
         signatures=tuple(sorted(functions)),
+        hints=Hints(value_range=range_of_function(function)),
         writer=_writer(program),
         parameters=_parameters(loaded, function, program),
     )

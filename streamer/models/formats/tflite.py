@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streamer.errors import ModelLoadError, SignatureError
 from streamer.models.card import DecodedHead
+from streamer.models.formats.tflite_body import range_of_graph
 from streamer.models.formats.tflite_detection import PostProcess, find_post_process
 from streamer.models.formats.tflite_file import NamedSignature, Subgraph, Tensor, TfliteFile, damaged, read_tflite_file
 from streamer.models.formats.tflite_metadata import TfliteMetadata, read_metadata, writer_of
@@ -166,6 +167,7 @@ def _hints(call: _Call, post_process: PostProcess | None, metadata: TfliteMetada
     return Hints(
         roles=roles,
         normalization=metadata.normalization,
+        value_range=range_of_graph(call.subgraph, next(iter(call.inputs.values()))),
         channel_order=metadata.channel_order,
         first_class_id=None if post_process is None else 0,
         class_count=None if post_process is None else post_process.class_count,

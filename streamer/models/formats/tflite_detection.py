@@ -16,6 +16,12 @@ POST_PROCESS = "TFLite_Detection_PostProcess"
 
 _ORDER: tuple[Role, ...] = ("boxes", "classes", "scores", "count")
 
+_RECODING = frozenset({6, 53, 114})
+"""DEQUANTIZE, CAST and QUANTIZE."""
+
+_MOST_RECODINGS = 3
+"""One behind the other: to int8, to uint8, and none."""
+
 _OPTIONS = frozenset({"num_classes", "max_detections", "max_classes_per_detection"})
 
 
@@ -44,7 +50,19 @@ def find_post_process(subgraph: Subgraph) -> PostProcess | None:
     rows = options.get("max_detections")
     if rows is not None:
         rows *= options.get("max_classes_per_detection", 1)
-    return PostProcess(dict(zip(_ORDER, operator.outputs, strict=True)), options.get("num_classes"), rows)
+    ends = [_passed_on(subgraph, tensor) for tensor in operator.outputs]
+    return PostProcess(dict(zip(_ORDER, ends, strict=True)), options.get("num_classes"), rows)
+
+
+def _passed_on(subgraph: Subgraph, tensor: int) -> int:
+    """The output of the graph that holds this tensor in other numbers, where the graph does not give it itself."""
+    end = tensor
+    for _ in range(_MOST_RECODINGS):
+        if end in subgraph.outputs:
+            return end
+        recoded = (op.outputs[0] for op in subgraph.operators if op.code in _RECODING and op.inputs[:1] == (end,))
+        end = next(recoded, end)
+    return end if end in subgraph.outputs else tensor
 
 
 def _options(data: memoryview) -> Iterator[tuple[str, int]]:

@@ -7,7 +7,7 @@ checked where it is read. Used by tflite.py, which loads it, and by safety/tflit
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,7 +63,8 @@ class Tensor:
 
     shape: as TensorSpec has it. scales, zero_points: of its quantisation, one pair or one for each channel; empty for
     none. weights: how many numbers of it the file holds, in which buffer; 0 for what is computed, and for shapes.
-    size_bytes: what it needs, a dimension that may change being what the file begins with.
+    size_bytes: what it needs, a dimension that may change being what the file begins with. data: its bytes, as they
+    stand in the file; none for what is computed.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Tensor:
     buffer: int
     weights: int
     size_bytes: int
+    data: memoryview = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ def _tensor(tensor: Table, buffers: list[memoryview]) -> Tensor:
         buffer=buffer,
         weights=math.prod(fixed) if is_weight else 0,
         size_bytes=math.prod(fixed) * _SIZES_BYTES.get(dtype, 4),
+        data=held,
     )
 
 

@@ -10,11 +10,10 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from streamer.models.card import Order, Unit
 from streamer.models.formats.flatbuffer import FlatBuffer, Table
 from streamer.models.formats.tflite_file import TfliteFile
 from streamer.models.loaded import Role
-from streamer.models.options import ChannelOrder
+from streamer.models.options import ChannelOrder, Order, Unit
 
 _IDENTIFIER = b"M001"
 

@@ -13,6 +13,8 @@ import pytest
 from streamer.errors import ModelLoadError, SignatureError
 from streamer.models.card import DecodedHead
 from streamer.models.formats.tflite import load_tflite
+from streamer.models.formats.tflite_detection import find_post_process
+from streamer.models.formats.tflite_file import read_tflite_file
 from streamer.models.loaded import Loaded, Role
 from tests import tflite_models as made
 from tests.conftest import shared
@@ -52,6 +54,41 @@ def test_outputs_have_their_roles_in_whatever_order(
     np.testing.assert_allclose(found["boxes"][:8], [0.25, 0.25, 0.5, 0.5, 0.5, 0.5, 0.75, 0.75], atol=1e-6)
     np.testing.assert_array_equal(found["classes"][:2], [0, 2])
     np.testing.assert_allclose(found["scores"][:2], [1, 1], atol=1e-6)
+
+
+def test_outputs_that_are_made_integers_behind_the_operator_keep_their_roles(tmp_path: Path) -> None:
+    def quantised_twice(model: Any) -> None:
+        """As the converter leaves it where outputs of uint8 are asked for."""
+        from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415 - of the runtimes
+
+        (graph,) = model.subgraphs
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = 114
+        model.operatorCodes.append(code)
+        ends = list(graph.outputs)
+        for dtype in (9, 3):
+            for place, source in enumerate(ends):
+                tensor, step = schema.TensorT(), schema.OperatorT()
+                tensor.name, tensor.type, tensor.shape, tensor.buffer = f"{dtype}_{place}", dtype, [], 0
+                tensor.quantization = schema.QuantizationParametersT()
+                tensor.quantization.scale, tensor.quantization.zeroPoint = [1 / 255], [0]
+                step.opcodeIndex, step.inputs = len(model.operatorCodes) - 1, [source]
+                step.outputs = [len(graph.tensors)]
+                ends[place] = len(graph.tensors)
+                graph.tensors.append(tensor)
+                graph.operators.append(step)
+        graph.outputs = ends
+
+    def places(content: bytes) -> dict[Role, int]:
+        """Which output of the graph is what."""
+        (tmp_path / "model.tflite").write_bytes(content)
+        (subgraph,) = read_tflite_file(tmp_path / "model.tflite").subgraphs
+        found = find_post_process(subgraph)
+        assert found is not None
+        return {role: subgraph.outputs.index(tensor) for role, tensor in found.tensors.items()}
+
+    content = made.detector(signature=None)
+    assert places(made.edited(content, quantised_twice)) == places(content)
 
 
 def test_the_operator_says_how_its_outputs_are_to_be_read(tmp_path: Path) -> None:
