@@ -27,7 +27,7 @@ SURE_ENOUGH = 0.8
 """From this sureness a choice is no longer open."""
 
 MAX_PICTURES = 4
-"""More are not looked at: each costs two runs for every way of feeding the model."""
+"""More are not looked at: each costs two runs for every way of feeding the model, and two more for the likeliest."""
 
 
 Questions = Literal["open", "usual"]
@@ -38,9 +38,8 @@ def probe(
 ) -> Verdict:
     """Try what the plan leaves open on photographs, best of what the model was made to find.
 
-    pictures: (H, W, 3) uint8 BGR each, at least one; the first MAX_PICTURES are looked at. The graph is run twice for
-    each, and once more, for every way of feeding it: 24 times where range and colour order are open and there is one
-    picture. Ways of reading its outputs cost no run.
+    pictures: (H, W, 3) uint8 BGR each, at least one; the first MAX_PICTURES are looked at. Where range and colour order
+    are open the graph is run 32 times for one picture, 56 for two. Ways of reading its outputs cost no run.
     questions: `open`, what nothing says; `usual`, what only the family of the model says as well. conf: the lowest
     score of the candidates' detections.
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from streamer.models.card import DecodedHead, Order, Unit
+from streamer.models.card import DecodedHead
 from streamer.models.heads.decoded import DecodedBoxes
+from streamer.models.options import Order, Unit
 from streamer.models.plan import RANGES, InputPlan, Plan
 
 IMAGENET = "ImageNet mean and std"
@@ -34,7 +35,7 @@ _USUAL_IS_LIKELIER = 1.5
 
 _TOO_BRIGHT = 0.18
 """What boxes seen at 0..255 are worth: a network made for a smaller range is saturated by it, and sees things that
-last. Fitted, with evidence.py's figures, to nine networks re-wrapped to four ranges."""
+last. Fitted by conditional logistic regression to eight networks re-wrapped to four ranges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
