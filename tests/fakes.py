@@ -1,9 +1,10 @@
 """Stand-ins that keep to the contracts: what a test needs to say exactly, without a model."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from streamer.errors import ModelError
 from streamer.frame import MAX_DETECTIONS, Detections, Image
@@ -69,6 +70,20 @@ class FakeDetector:
         return Detections.from_raw(
             boxes, scores, class_ids, size_px=(width, height), conf=self.conf, max_det=MAX_DETECTIONS
         )
+
+
+class NoGraph:
+    """A graph that nobody runs."""
+
+    @property
+    def runtime(self) -> str:
+        return "nothing"
+
+    def run(self, images: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
+        raise ModelError(f"nobody runs {images.shape}")
+
+    def close(self) -> None:
+        """There is nothing to let go."""
 
 
 class Gate:

@@ -18,5 +18,14 @@ def model_options(settings: Settings) -> ModelOptions:
         scale=settings.scale,
         channel_order=settings.channel_order,
         fit=settings.fit,
+        layout=settings.layout,
+        input_size_px=None if settings.input_size is None else _size_px(settings.input_size),
+        box_order=settings.box_order,
+        box_unit=settings.box_unit,
         trust=settings.trust_model,
     )
+
+
+def _size_px(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(width), int(height)

@@ -109,6 +109,22 @@ class Settings(BaseModel):
     channel_order: Annotated[
         Literal["rgb", "bgr"] | None, Setting("model", "The order of a pixel's channels that the model takes.")
     ] = None
+    layout: Annotated[
+        Literal["nhwc", "nchw"] | None, Setting("model", "Where the channels stand in the model's input.")
+    ] = None
+    input_size: Annotated[
+        Text | None,
+        Setting(
+            "model", "Size that a model of any size is given.", unit="px", metavar="WxH", allowed="a size: 640x384"
+        ),
+        Field(pattern=r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$"),
+    ] = None
+    box_order: Annotated[
+        Literal["yxyx", "xyxy", "cxcywh", "xywh"] | None, Setting("model", "What the four numbers of a box are.")
+    ] = None
+    box_unit: Annotated[
+        Literal["fraction", "px"] | None, Setting("model", "What the model gives boxes in: 0..1, or px of its input.")
+    ] = None
     fit: Annotated[
         Literal["stretch", "letterbox", "crop"] | None,
         Setting("model", "How a frame of another shape is put in: distorted, with black beside it, its edges cut."),

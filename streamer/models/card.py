@@ -10,12 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from streamer.models.options import ChannelOrder, Fit
+from streamer.models.options import ChannelOrder, Fit, Layout, Order, Unit
 
-Layout = Literal["nhwc", "nchw"]
 Range = Literal["0..1", "-1..1", "0..255"]
-Unit = Literal["fraction", "px"]
-Order = Literal["yxyx", "xyxy", "cxcywh", "xywh"]
 Activation = Literal["none", "sigmoid", "softmax"]
 Background = Literal["none", "first", "last"]
 Suppression = Literal["per_class", "agnostic", "none"]

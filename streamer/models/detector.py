@@ -42,11 +42,12 @@ class ModelDetector:
         self._loaded = loaded
         self._plan = plan
         self._naming = naming
+        self._named = naming.labels.known_ids
         self._input = ImageInput(plan.input)
         self._max_det = min(options.max_det, MAX_DETECTIONS)
         self._classes = naming.labels.ids(options.classes) if options.classes else None
         self._runtime = loaded.graph.runtime
-        self._warned = False
+        self._warned: set[str] = set()
 
     @property
     def batch(self) -> int:
@@ -136,12 +137,26 @@ class ModelDetector:
             max_det=self._max_det,
             classes=self._classes,
         )
-        if found.rejected and not self._warned:
-            self._warned = True
+        if found.rejected and "rejected" not in self._warned:
+            self._warned.add("rejected")
             logger.warning(
                 "rows of the model's output that are no detections were left out: %d on this frame, more are only "
                 "counted (not finite, outside the frame, without area, or with a score outside 0 to 1)",
                 found.rejected,
             )
         self.rejected += found.rejected
+        self._tell_nameless(found)
         return found
+
+    def _tell_nameless(self, found: Detections) -> None:
+        if not self._named or "nameless" in self._warned:
+            return
+        nameless = next((class_id for class_id in found.class_ids.tolist() if class_id not in self._named), None)
+        if nameless is not None:
+            self._warned.add("nameless")
+            logger.warning(
+                "the model gave the class id %d, which has no name (%s); where the names are off by one, "
+                "--label-offset corrects it",
+                nameless,
+                self._naming.origin,
+            )

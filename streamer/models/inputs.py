@@ -4,12 +4,13 @@ Flags win over the card, the card over what the file says, that over what is usu
 understanding.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from streamer.errors import ConfigError, SignatureError
-from streamer.models.card import InputCard, Layout, Triple
+from streamer.models.card import InputCard, Triple
 from streamer.models.loaded import Hints
-from streamer.models.options import ChannelOrder, Fit, ModelOptions
+from streamer.models.options import ChannelOrder, Fit, Layout, ModelOptions
 from streamer.models.plan import RANGES, Choice, InputPlan
 from streamer.models.signature import Quantization, Signature, TensorSpec
 from streamer.text import printable
@@ -25,6 +26,10 @@ INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
 
 _Scaling = tuple[Triple, Triple]
 """Mean and std of each channel."""
+
+
+_FLAGS = {"layout": ("layout", "--layout"), "size": ("input_size_px", "--input-size")}
+"""What of a card a flag may say instead: the option, and what it is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +54,31 @@ class Known:
     usual_rgb: str = ""
 
     def source(self, key: str) -> str:
-        """Where the card's `key` is from."""
+        """Where the card's `key` is from; flags stand in it for what the card said."""
+        if key in _FLAGS and getattr(self.options, _FLAGS[key][0]) is not None:
+            return _FLAGS[key][1]
         return self.origin if getattr(self.own, key) is not None else f"preset {self.preset}"
 
 
-def image_spec(signature: Signature) -> TensorSpec:
-    """The one input of a detector. Raises SignatureError that says what else there is."""
+def image_spec(signature: Signature, *, others: Sequence[str] = ()) -> TensorSpec:
+    """The one input of a detector. Raises SignatureError that says what else there is.
+
+    others: the names of the model's other signatures.
+    """
     if len(signature.inputs) != 1:
-        raise _no_image(signature, f"it takes {len(signature.inputs)} inputs, where one image is wanted")
+        what = f"it takes {len(signature.inputs)} inputs, where one image is wanted"
+        raise _no_image(signature, what, others=others)
     spec = signature.inputs[0]
     if spec.dtype not in FLOATS + INTEGERS:
-        raise _no_image(signature, f"it takes {spec.dtype}, where uint8 or float32 pixels are wanted")
+        encoded = ", as encoded pictures and text are" if spec.dtype == "string" else ""
+        what = f"it takes {spec.dtype}{encoded}, where uint8 or float32 pixels are wanted"
+        raise _no_image(signature, what, others=others)
     shape = spec.shape
     if shape is None:
         return spec
     if len(shape) not in {3, 4} or (shape[-1] not in {3, None} and shape[-3] != 3):
-        raise _no_image(signature, "its input is no image, [1,height,width,3]")
+        grey = ", but one channel, where streamer gives three" if len(shape) == 4 and shape[-1] == 1 else ""
+        raise _no_image(signature, f"its input is no image, [1,height,width,3]{grey}", others=others)
     return spec
 
 
@@ -167,6 +181,9 @@ def _scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice, Quantizati
         return (mean, std), Choice("scale", "mean and std", "the metadata in its file"), spec.quantization
     if spec.dtype in INTEGERS:
         return _of_integers(spec)
+    if known.hints.value_range is not None:
+        scale = known.hints.value_range
+        return _range(scale), Choice("scale", scale, "the first steps of its graph"), None
     return *_usual_scale(spec, known), None
 
 
@@ -238,8 +255,9 @@ def _rounded_up(side_px: int, step: int) -> int:
     return -(-side_px // step) * step
 
 
-def _no_image(signature: Signature, what: str) -> SignatureError:
+def _no_image(signature: Signature, what: str, *, others: Sequence[str]) -> SignatureError:
     there = "; ".join(map(str, signature.inputs[:12])) or "none"
+    more = f"; it has other signatures, for --signature: {', '.join(map(printable, others[:12]))}" if others else ""
     return SignatureError(
-        f"the signature {printable(signature.name)!r} is not a detector's: {what}", hint=f"its inputs: {there}"
+        f"the signature {printable(signature.name)!r} is not a detector's: {what}", hint=f"its inputs: {there}{more}"
     )

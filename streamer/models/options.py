@@ -16,6 +16,16 @@ Fit = Literal["stretch", "letterbox", "crop"]
 """How a frame of another shape is put into the input: its aspect given up, black beside it, or its edges cut off."""
 
 
+Layout = Literal["nhwc", "nchw"]
+"""Where the channels of a picture stand in a tensor: last, or first."""
+
+Unit = Literal["fraction", "px"]
+"""In which a model gives its boxes: 0..1 over its input, or pixels of it."""
+
+Order = Literal["yxyx", "xyxy", "cxcywh", "xywh"]
+"""What the four numbers of a box are: two corners, the centre and the size, or a corner and the size."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """How a model is to be read and which of its detections count.
@@ -28,6 +38,8 @@ class ModelOptions:
     signature: the name of a SavedModel's signature; None takes serving_default, or the only one.
     card: a model card; None looks beside the model.
     scale, channel_order, fit: what the values of a pixel become, in which order, and how a frame is fitted in.
+    layout, input_size_px: where the channels stand, and (width, height) in px for a model that takes any size.
+    box_order, box_unit: what the numbers of finished boxes are.
     iou: above how much overlap the weaker of two boxes is left out, 0 to 1, where streamer does that itself.
     trust: whether a model is run that does more than detectors need, such as reading files; it is warned of.
 
@@ -44,6 +56,10 @@ class ModelOptions:
     scale: Scale = "auto"
     channel_order: ChannelOrder | None = None
     fit: Fit | None = None
+    layout: Layout | None = None
+    input_size_px: tuple[int, int] | None = None
+    box_order: Order | None = None
+    box_unit: Unit | None = None
     iou: float | None = None
     trust: bool = False
 

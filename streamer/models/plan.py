@@ -6,9 +6,9 @@ understanding.py makes it, ModelDetector follows it. It knows nothing of files a
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streamer.models.card import CardLabels, HeadCard, Layout, Triple
+from streamer.models.card import CardLabels, HeadCard, Triple
 from streamer.models.heads import Head
-from streamer.models.options import ChannelOrder, Fit
+from streamer.models.options import ChannelOrder, Fit, Layout
 from streamer.models.signature import TensorSpec
 
 FIRST_CLASS_ID = "first class id"

@@ -52,7 +52,7 @@ def matching(signature: Signature, *, input_size_px: Size | None) -> list[tuple[
     input_size_px: (width, height) of the model's input; None where it takes any. Empty for what is no known detector.
     """
     found: list[tuple[str, Card]] = []
-    for preset in PRESETS.values():
+    for preset in (way for known in PRESETS.values() for way in _ways(known)):
         size_px = input_size_px or preset.card.input.size
         try:
             fitted = _fitted(preset, signature, size_px, strict=True)
@@ -83,18 +83,25 @@ def preset_card(name: str, signature: Signature, *, input_size_px: Size | None) 
     return _card(preset, signature, size_px, fitted)
 
 
+def _ways(preset: Preset) -> Iterator[Preset]:
+    """The family, and a YOLO whose rows and columns are the other way round."""
+    yield preset
+    head = preset.card.head
+    if isinstance(head, YoloHead):
+        outputs = tuple(Output(output.role, output.shape[::-1]) for output in preset.outputs)
+        card = preset.card.model_copy(update={"head": head.model_copy(update={"transposed": not head.transposed})})
+        doubtful = preset.doubtful | preset.doubtful_turned
+        yield replace(preset, outputs=outputs, card=card, doubtful=doubtful)
+
+
 def _turned(preset: Preset, signature: Signature, size_px: Size | None) -> Card | None:
     """The card for a YOLO whose rows and columns are the other way round than its family's; None if it is none."""
-    head = preset.card.head
-    if not isinstance(head, YoloHead):
-        return None
-    outputs = tuple(Output(output.role, output.shape[::-1]) for output in preset.outputs)
-    card = preset.card.model_copy(update={"head": head.model_copy(update={"transposed": not head.transposed})})
-    turned = replace(preset, outputs=outputs, card=card)
-    try:
-        return _card(turned, signature, size_px, _fitted(turned, signature, size_px, strict=False))
-    except SignatureError:
-        return None
+    for turned in list(_ways(preset))[1:]:
+        try:
+            return _card(turned, signature, size_px, _fitted(turned, signature, size_px, strict=False))
+        except SignatureError:
+            return None
+    return None
 
 
 def nearest(name: str) -> str:
@@ -156,10 +163,10 @@ _RIVALS = (({"scale"}, {"mean", "std"}), ({"mean", "std"}, {"scale"}), ({"maps"}
 def _fitted(preset: Preset, signature: Signature, size_px: Size | None, *, strict: bool) -> _Fitted:
     """Which output plays which part. Raises SignatureError that says what is missing, or what has no part."""
     most = len(preset.outputs) + len(preset.optional)
-    if strict and not preset.others and not len(preset.outputs) <= len(signature.outputs) <= most:
+    left = [spec for spec in signature.outputs if spec.rank != preset.unread_rank]
+    if strict and not preset.others and not len(preset.outputs) <= len(left) <= most:
         raise _unfit(preset, signature, f"it gives {len(signature.outputs)} outputs")
     rows = None if size_px is None else _rows(preset, size_px)
-    left = list(signature.outputs)
     names: dict[str, str] = {}
     classes: int | None = None
     rows_known = True

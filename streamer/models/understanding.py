@@ -5,9 +5,10 @@ family, the shapes alone. What none of them says is marked as open; probing look
 opening.py.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from streamer.errors import ConfigError
 from streamer.models.card import AnchorHead, Card, DecodedHead, HeadCard
 from streamer.models.heads import Head
 from streamer.models.heads.building import build_head, decoded_card
@@ -49,9 +50,11 @@ def understand(
     flags and cards that do not fit it.
     """
     card, options = card or CardInUse(), options or ModelOptions()
-    spec = image_spec(loaded.signature)
+    others = [name for name in loaded.signatures if name != loaded.signature.name]
+    spec = image_spec(loaded.signature, others=others)
+    card = replace(card, card=_with_input_flags(card.card, options))
     whole, preset = _whole_card(loaded, spec, card.card)
-    head_card = _with_iou(whole, options.iou)
+    head_card = _with_head_flags(whole, options)
     api = _is_of_api(head_card)
     known = Known(
         card=whole.input,
@@ -77,7 +80,7 @@ def understand(
         input=input_plan,
         head=head,
         head_card=head_card,
-        choices=(*choices, *_box_choices(head_card, card, preset), first_class),
+        choices=(*choices, *_box_choices(head_card, card, preset, options), first_class),
         card=", ".join(part for part in (card.origin, f"preset {preset}" if preset else "") if part),
         first_class_id=first_class_id,
         class_count=head.class_count or loaded.hints.class_count,
@@ -92,6 +95,8 @@ def _whole_card(loaded: Loaded, spec: TensorSpec, own: Card) -> tuple[Card, str]
     size_px = None if width is None or height is None else (width, height)
     if own.preset is not None:
         return merged(preset_card(own.preset, signature, input_size_px=size_px), own), own.preset
+    if isinstance(own.head, DecodedHead) and own.head.boxes is None:
+        return merged(Card(head=decoded_card(signature, hints.roles)), own), ""
     if own.head is not None:
         return own, ""
     if hints.roles or _has_api_names(loaded):
@@ -104,11 +109,27 @@ def _whole_card(loaded: Loaded, spec: TensorSpec, own: Card) -> tuple[Card, str]
     return merged(Card(head=head), own), ""
 
 
-def _with_iou(card: Card, iou: float | None) -> HeadCard:
-    """The head of a whole card, with the overlap of --iou where it is given."""
+def _with_input_flags(card: Card, options: ModelOptions) -> Card:
+    """The card, with what flags say of the input in its place."""
+    flags = {"layout": options.layout, "size": options.input_size_px}
+    said = {key: value for key, value in flags.items() if value is not None}
+    return card.model_copy(update={"input": card.input.model_copy(update=said)}) if said else card
+
+
+def _with_head_flags(card: Card, options: ModelOptions) -> HeadCard:
+    """The head of a whole card, with what flags say of it. Raises ConfigError for one that it cannot take."""
     if card.head is None:
         raise AssertionError("a whole card has a head")
-    return card.head if iou is None else card.head.model_copy(update={"iou": iou})
+    flags = {"iou": options.iou, "order": options.box_order, "unit": options.box_unit}
+    said = {key: value for key, value in flags.items() if value is not None}
+    for key in ("order", "unit"):
+        if key in said and not (isinstance(card.head, DecodedHead) or (key == "unit" and hasattr(card.head, "unit"))):
+            raise ConfigError(
+                f"the model's outputs are read as {card.head.kind}, not as finished boxes",
+                where=f"--box-{key}",
+                hint="streamer inspect MODEL tells how, and a card may say it otherwise",
+            )
+    return card.head.model_copy(update=said)
 
 
 def _has_api_names(loaded: Loaded) -> bool:
@@ -131,19 +152,27 @@ def _usual_scale(loaded: Loaded, *, api: bool) -> tuple[str, str] | None:
     return ("0..255", API) if api else None
 
 
-def _box_choices(head: HeadCard, card: CardInUse, preset: str) -> list[Choice]:
+def _box_choices(head: HeadCard, card: CardInUse, preset: str, options: ModelOptions) -> list[Choice]:
     if not isinstance(head, DecodedHead):
         return []
     own = card.card.head if isinstance(card.card.head, DecodedHead) else DecodedHead()
-    why = f"preset {preset}" if preset else "the names of its outputs"
+    known = f"preset {preset}" if preset else "the form of its outputs"
     return [
-        Choice("box order", head.order, card.origin if own.order else why)
-        if head.order
-        else Choice("box order", "yxyx", "usual", is_open=True),
-        Choice("box unit", head.unit, card.origin if own.unit else why)
-        if head.unit
-        else Choice("box unit", "fraction", "usual", is_open=True),
+        _box_choice("box order", head.order, "yxyx", flag=options.box_order, own=own.order, card=card, known=known),
+        _box_choice("box unit", head.unit, "fraction", flag=options.box_unit, own=own.unit, card=card, known=known)
+        if head.unit or not _is_of_api(head)
+        else Choice("box unit", "fraction", f"usual for {API}; px where the numbers are large", is_usual=True),
     ]
+
+
+def _box_choice(
+    what: str, value: str | None, usual: str, *, flag: str | None, own: str | None, card: CardInUse, known: str
+) -> Choice:
+    """value: what holds, None where only the usual is left. flag, own: what the flag says, and the card itself."""
+    if value is None:
+        told = "; px where the numbers are large" if usual == "fraction" else ""
+        return Choice(what, usual, f"usual{told}", is_open=True)
+    return Choice(what, value, f"--{what.replace(' ', '-')}" if flag else card.origin if own else known)
 
 
 def _first_class(card: Card, head: Head, loaded: Loaded, own: CardInUse, *, api: bool) -> tuple[Choice, int]:

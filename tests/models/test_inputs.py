@@ -167,6 +167,15 @@ def test_the_metadata_of_a_file_are_followed() -> None:
     assert choices["scale"].why == "the metadata in its file"
 
 
+def test_the_first_steps_of_the_graph_win_over_the_family_and_not_over_the_card_and_flags() -> None:
+    hints = Hints(value_range="0..255")
+    plan, choices = _planned(hints=hints, usual_scale=("0..1", "its kind"))
+    assert (plan.scale, choices["scale"].why) == ("0..255", "the first steps of its graph")
+    assert not choices["scale"].is_open
+    assert _planned(hints=hints, card=InputCard(scale="-1..1"))[0].scale == "-1..1"
+    assert _planned(hints=hints, scale="0..1")[0].scale == "0..1"
+
+
 @pytest.mark.parametrize("scale", ["0..1", "-1..1"])
 def test_whole_numbers_cannot_hold_a_fraction(scale: str) -> None:
     with pytest.raises(ConfigError, match=r"--scale.*uint8"):
@@ -180,12 +189,17 @@ def test_whole_numbers_cannot_hold_a_fraction(scale: str) -> None:
     [
         ((), "takes 0 inputs"),
         ((TensorSpec("a", "uint8", ANY), TensorSpec("b", "float32", ())), "takes 2 inputs"),
-        ((TensorSpec("a", "string", (None,)),), "takes string"),
+        ((TensorSpec("a", "string", (None,)),), "takes string, as encoded pictures"),
         ((TensorSpec("a", "float32", (1, 224)),), "no image"),
-        ((TensorSpec("a", "float32", (1, 28, 28, 1)),), "no image"),
+        ((TensorSpec("a", "float32", (1, 28, 28, 1)),), "no image.*but one channel"),
         ((TensorSpec("a", "float32", (1, 16, 112, 112, 3)),), "no image"),
     ],
 )
 def test_an_input_that_is_no_image_is_named(inputs: tuple[TensorSpec, ...], message: str) -> None:
     with pytest.raises(SignatureError, match=message):
         image_spec(_signature(*inputs))
+
+
+def test_other_signatures_are_offered_where_this_one_takes_no_image() -> None:
+    with pytest.raises(SignatureError, match="for --signature: serving_tensor, other"):
+        image_spec(_signature(TensorSpec("a", "string", (None,))), others=["serving_tensor", "other"])

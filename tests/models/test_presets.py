@@ -95,6 +95,15 @@ DETECTORS: dict[str, tuple[str, Size, tuple[Shape, ...], tuple[str, ...]]] = {
     "YOLOv5 at 320": ("yolov5", (320, 320), ((1, 6300, 85),), ()),
     "YOLOv5 of one class": ("yolov5", (416, 416), ((1, 10647, 6),), ()),
     "tiny YOLOv3": ("yolov5", (640, 640), ((1, 6000, 85),), ()),
+    "YOLOv8 turned": ("yolov8", (640, 640), ((1, 8400, 84),), ()),
+    "YOLOv8 turned, of two classes": ("yolov8", (640, 640), ((1, 8400, 6),), ()),
+    "YOLOv5 turned": ("yolov5", (640, 640), ((1, 85, 25200),), ()),
+    "YOLOv5 with its maps": (
+        "yolov5",
+        (640, 640),
+        ((1, 25200, 85), (1, 3, 80, 80, 85), (1, 3, 40, 40, 85), (1, 3, 20, 20, 85)),
+        (),
+    ),
     "YOLO with NMS": ("yolo_nms", (640, 640), ((1, 300, 6),), ()),
     "CenterNet": (
         "centernet",
@@ -119,6 +128,7 @@ def test_a_detector_is_known_by_its_shapes_and_its_head_can_be_built(case: str) 
 
 
 NO_DETECTORS: dict[str, tuple[Size, tuple[Shape, ...]]] = {
+    "YOLOX, undecoded": ((640, 640), ((1, 8400, 85),)),
     "classifier": ((224, 224), ((1, 1000),)),
     "classifier with background": ((224, 224), ((1, 1001),)),
     "classifier, pooled": ((224, 224), ((1, 1, 1, 1001),)),

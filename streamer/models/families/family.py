@@ -32,11 +32,13 @@ class Preset:
 
     about: a line for people. card: how it is fed and read; names of outputs are filled in for a model.
     outputs: what it gives; `optional` ones may be missing. others: whether it may give more that is not read.
+    unread_rank: of outputs that it may give besides; -1 for none. Its maps before their decoding, in YOLOv5.
     rows: how many rows an input of (width, height) px may have; None counts the anchors of the card.
     strides: of grids, in px, whose maps are the input over them, rounded up.
     sizes_px: the inputs that it was published for. Empty: any. Models of another size are no such model.
     batched: whether the batch must be there to know it. doubtful: numbers of classes that are more likely something
-    else. input_names: what the image input is called, where only that tells it from another family.
+    else; doubtful_turned: those where rows and columns of a YOLO are the other way round. input_names: what the image
+    input is called, where only that tells it from another family.
     by_shape: False where shapes cannot tell it: it is there to be named.
     """
 
@@ -46,10 +48,12 @@ class Preset:
     outputs: tuple[Output, ...] = ()
     optional: tuple[Output, ...] = ()
     others: bool = False
+    unread_rank: int = -1
     rows: Callable[[Size], Collection[int]] | None = None
     strides: tuple[int, ...] = ()
     sizes_px: tuple[Size, ...] = ()
     batched: bool = False
     doubtful: frozenset[int] = frozenset()
+    doubtful_turned: frozenset[int] = frozenset()
     input_names: tuple[str, ...] = ()
     by_shape: bool = True

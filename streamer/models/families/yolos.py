@@ -18,6 +18,10 @@ _POSE_CLASSES = frozenset({52})
 """4 + 1 + 17 x 3 numbers a row are those of a pose model for COCO's 17 points, not 52 classes."""
 
 
+_YOLOX_CLASSES = frozenset({81})
+"""85 numbers a row, one row a cell, are those of a YOLOX with objectness and COCO's 80 classes."""
+
+
 def _yolo8_rows(size_px: Size) -> set[int]:
     return {cells(size_px, strides) for strides in _YOLO_STRIDES}
 
@@ -38,6 +42,7 @@ YOLOS = (
         outputs=(Output("rows", ("4+C", "N")),),
         rows=_yolo8_rows,
         doubtful=_POSE_CLASSES,
+        doubtful_turned=_YOLOX_CLASSES,
     ),
     Preset(
         # TFDetect.call of ultralytics/yolov5 models/tf.py: fractions; iou_thres of detect.py. Exports of YOLOv7 are px
@@ -45,6 +50,7 @@ YOLOS = (
         about="YOLOv5, YOLOv7 and tiny YOLOv3 with objectness, exported without NMS",
         card=Card(input=_RGB_0_1, head=YoloHead(objectness=True, transposed=False, iou=0.45), first_class_id=0),
         outputs=(Output("rows", ("N", "5+C")),),
+        unread_rank=5,
         rows=_yolo5_rows,
         doubtful=_POSE_CLASSES,
     ),

@@ -22,7 +22,7 @@ from streamer.models.loaded import Role
 from streamer.models.signature import Signature, TensorSpec
 
 _YXYX = {"detection_boxes", "nmsed_boxes", "tflite_detection_postprocess"}
-"""Names of boxes that are y1 x1 y2 x2 as fractions of the input, whoever gives them."""
+"""Names of boxes that are y1 x1 y2 x2, whoever gives them."""
 
 _STRIDES_PX = (8, 16, 32)
 """Of the maps of a YOLO."""
@@ -57,8 +57,10 @@ def build_head(
 
 
 def decoded_card(signature: Signature, roles: Mapping[Role, str] | None = None) -> DecodedHead:
-    """The card of a model of finished outputs, as far as names and shapes tell: `order` and `unit` are None where
-    nothing says them, scores and classes where only their numbers can tell which is which.
+    """The card of a model of finished outputs, as far as names and shapes tell.
+
+    `order` and `unit` are None where nothing says them, scores and classes where only their numbers can tell which is
+    which. Names alone do not say the unit: the `detection_boxes` of TensorFlow's Model Garden are px.
 
     roles: what the model's file says, by output name, as TFLite_Detection_PostProcess fixes it.
 
@@ -73,7 +75,7 @@ def decoded_card(signature: Signature, roles: Mapping[Role, str] | None = None) 
         classes=found.classes.name if apart and found.classes else None,
         count=found.count.name if found.count else None,
         order="yxyx" if certain else None,
-        unit="fraction" if certain else None,
+        unit="fraction" if roles else None,
         nms="per_class" if found.by_class and found.classes is None else "none",
     )
 

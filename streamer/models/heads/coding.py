@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.models.card import Order, Unit
+from streamer.models.options import Order, Unit
 
 Coding = Literal["centre", "linear", "distance"]
 RawOrder = Literal["cycxhw", "cxcywh"]
@@ -64,13 +64,14 @@ def corners(boxes: NDArray[np.generic], *, order: Order, unit: Unit, input_size_
 
 
 def unit_of(boxes: NDArray[np.generic]) -> Unit:
-    """What the numbers of boxes, (N, 4), show of their unit: fractions where all of them are small.
+    """What the numbers of boxes, (N, 4), show of their unit: fractions where most boxes are of small ones.
 
     One network is exported with either. A box in px that is not larger than this is none that anybody looks for.
     """
-    values = np.asarray(boxes, np.float64)
-    finite = np.abs(values[np.isfinite(values)])
-    return "fraction" if finite.size and finite.max() <= _LARGEST_FRACTION else "px"
+    values = np.abs(np.asarray(boxes, np.float64))
+    largest = np.where(np.isfinite(values), values, 0.0).max(axis=1, initial=0.0)
+    small = np.count_nonzero(largest <= _LARGEST_FRACTION)
+    return "fraction" if 0 < small >= len(largest) / 2 else "px"
 
 
 def _cornered(middles: Boxes, sides: Boxes) -> Boxes:

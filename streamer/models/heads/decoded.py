@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streamer.errors import ModelError
 from streamer.models.card import DecodedHead
 from streamer.models.heads import Outputs, RawDetections
-from streamer.models.heads.coding import corners
+from streamer.models.heads.coding import corners, unit_of
 from streamer.models.heads.reading import left, output, suppression_text, wrong_shape
 from streamer.models.heads.scoring import PADDING, Candidates, Scoring
 
@@ -43,8 +43,8 @@ class DecodedBoxes:
         return {part: name for part, name in parts.items() if name is not None}
 
     def describe(self) -> str:
-        order, unit = self.card.order or "yxyx", self.card.unit or "fraction"
-        parts = [f"finished boxes, {order} as {'fractions' if unit == 'fraction' else 'px'}"]
+        unit = {"fraction": "fractions", "px": "px", None: "fractions or px"}[self.card.unit]
+        parts = [f"finished boxes, {self.card.order or 'yxyx'} as {unit}"]
         if self.either is not None:
             parts.append("scores and classes told apart by their numbers")
         if self.card.nms != "none":
@@ -55,9 +55,8 @@ class DecodedBoxes:
         boxes = _boxes(output(outputs, self.boxes), self.boxes)
         found, choices = self._found(outputs, boxes, conf)
         chosen = boxes[found.rows, choices]
-        xyxy = corners(
-            chosen, order=self.card.order or "yxyx", unit=self.card.unit or "fraction", input_size_px=input_size_px
-        )
+        unit = self.card.unit or unit_of(chosen)
+        xyxy = corners(chosen, order=self.card.order or "yxyx", unit=unit, input_size_px=input_size_px)
         return left(xyxy, found.scores, found.class_ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
 
     def _found(self, outputs: Outputs, boxes: NDArray[Any], conf: float) -> tuple[Candidates, NDArray[np.intp] | int]:

@@ -38,6 +38,12 @@ _POST_PROCESS = "tflite_detection_postprocess"
 _EXTRAS = ("raw_", "detection_anchor_", "detection_multiclass_", "detection_keypoint", "detection_masks", "proposal_")
 """How the names of outputs begin that the Object Detection API gives besides; they are never taken by their shape."""
 
+_OFFSETS = ("loc", "encod", "regress", "delta", "offset")
+"""How words in the names of boxes begin that are offsets from anchors."""
+
+_RAW_ROWS = 200
+"""Nobody's finished boxes are so many that have such a name."""
+
 NUMBERS = ("float16", "bfloat16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64")
 
 _FLOATS = ("float", "bfloat")
@@ -94,8 +100,24 @@ def find_roles(signature: Signature, given: Mapping[Role, str]) -> Roles:
     boxes = roles.get("boxes") or _boxes_by_shape(signature, set(roles.values()))
     if boxes is None:
         raise no_detector(signature, f"it gives no boxes, [1,N,4]{resembles(signature)}")
+    if "boxes" not in given:
+        _check_are_boxes(boxes, signature)
     roles["boxes"] = boxes
     return _with_scores(signature, roles)
+
+
+def _check_are_boxes(spec: TensorSpec, signature: Signature) -> None:
+    """Raises SignatureError for one box for the whole picture, and for offsets from anchors, by their name."""
+    if spec.rank == 2 and spec.shape is not None:
+        batched = bool(signature.inputs) and (signature.inputs[0].shape or (1,))[0] is None
+        in_rows = any(other.rank == 1 and not _is_count(other) for other in signature.outputs)
+        if spec.shape[0] == 1 or (spec.shape[0] is None and batched and not in_rows):
+            raise no_detector(signature, f"its output {spec} is one box for the whole picture, as a localiser gives")
+    rows = None if spec.shape is None or len(spec.shape) < 2 else spec.shape[-2]
+    if rows is not None and rows >= _RAW_ROWS and any(word.startswith(_OFFSETS) for word in _words(spec.name)):
+        raise no_detector(
+            signature, f"its output {spec} looks like offsets from anchors; a card has to say which anchors"
+        )
 
 
 def _with_scores(signature: Signature, roles: dict[Role, TensorSpec]) -> Roles:
@@ -103,6 +125,7 @@ def _with_scores(signature: Signature, roles: dict[Role, TensorSpec]) -> Roles:
     counts = [spec for spec in rest if _is_count(spec) and not _is_vector(spec, boxes)]
     if "count" not in roles and len(counts) == 1:
         roles["count"] = counts[0]
+        rest.remove(counts[0])
     vectors = [spec for spec in rest if _is_vector(spec, boxes)]
     either = None
     if "scores" not in roles and "classes" not in roles and len(vectors) == 2:

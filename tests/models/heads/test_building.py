@@ -187,7 +187,7 @@ def test_finished_outputs_tell_what_their_classes_are(
 
 def test_each_head_says_what_it_is() -> None:
     signature = _signature(detection_boxes=(1, 9, 4), detection_scores=(1, 9))
-    assert _build(decoded_card(signature), signature).describe() == "finished boxes, yxyx as fractions"
+    assert _build(decoded_card(signature), signature).describe() == "finished boxes, yxyx as fractions or px"
     yolo = _build(YoloHead(objectness=True), _signature(a=(1, 85, 25200)))
     assert yolo.describe() == "YOLO, with objectness, NMS per class at IoU 0.6"
     assert _build(RowsHead(), _signature(a=(1, 9, 6))).describe() == "finished rows: x1 y1 x2 y2 score class"

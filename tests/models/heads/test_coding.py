@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from streamer.models.card import Order
 from streamer.models.heads.coding import corners, decode, unit_of
+from streamer.models.options import Order
 
 Values = NDArray[np.float64]
 
@@ -95,4 +95,6 @@ def test_the_unit_is_told_from_the_numbers() -> None:
     assert unit_of(np.asarray([[0.1, -0.3, 1.2, 0.9]])) == "fraction"
     assert unit_of(np.asarray([[0.1, 0.3, 12.0, 9.0]])) == "px"
     assert unit_of(np.asarray([[0.1, 0.3, np.nan, np.inf]])) == "fraction"
+    assert unit_of(np.asarray([[0.1, 0.3, 0.4, 0.5], [0.0, 0.0, 1e20, 1e20], [0.2, 0.2, 0.3, 0.3]])) == "fraction"
+    assert unit_of(np.asarray([[10.0, 0.3, 40.0, 50.0], [0.0, 0.0, 1.0, 1.0], [5.0, 2.0, 30.0, 3.0]])) == "px"
     assert unit_of(np.empty((0, 4))) == "px"

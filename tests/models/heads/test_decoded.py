@@ -8,9 +8,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError
-from streamer.models.card import Background, DecodedHead, Order, Unit
+from streamer.models.card import Background, DecodedHead
 from streamer.models.heads import RawDetections
 from streamer.models.heads.building import build_head, decoded_card
+from streamer.models.options import Order, Unit
 from streamer.models.signature import Signature, TensorSpec
 
 SIZE_PX = (200, 100)
@@ -57,6 +58,12 @@ def test_every_order_and_unit_with_and_without_a_batch(order: Order, unit: Unit,
     np.testing.assert_allclose(found.class_ids, [3, 1.988])
 
 
+@pytest.mark.parametrize("unit", ["fraction", "px"])
+def test_a_unit_that_nothing_says_is_told_by_the_numbers(unit: Unit) -> None:
+    outputs = {"boxes": _laid("xyxy", unit), "scores": np.array([0.9, 0.8, 0.7], np.float32)}
+    np.testing.assert_allclose(_read(outputs, DecodedHead(order="xyxy")).boxes, XYXY, atol=1e-3)
+
+
 def _finished(**more: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {"detection_boxes": _laid("yxyx", "fraction")[None], "detection_scores": SCORES[None], **more}
 
@@ -68,9 +75,9 @@ def test_where_nothing_is_said_boxes_are_yxyx_as_fractions() -> None:
     np.testing.assert_allclose(_read(outputs).boxes, XYXY[:2], atol=1e-4)
 
 
-def test_the_names_of_the_api_say_order_and_unit() -> None:
+def test_the_names_of_the_api_say_the_order_and_leave_the_unit_to_the_numbers() -> None:
     card = decoded_card(_signature(_finished()))
-    assert (card.order, card.unit) == ("yxyx", "fraction")
+    assert (card.order, card.unit) == ("yxyx", None)
     assert (card.boxes, card.scores, card.classes, card.count) == ("detection_boxes", "detection_scores", None, None)
 
 

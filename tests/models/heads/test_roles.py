@@ -139,6 +139,29 @@ REFUSED = {
     "heat maps": ((_spec("a", 1, 96, 96, 1), _spec("b", 1, 96, 96, 2)), "a card has to say how they are read"),
     "a YOLO": ((_spec("output_0", 1, 84, 8400),), "rows of one output.*a card has to say what stands in them"),
     "text": ((_spec("caption", 1, dtype="string"),), "no numbers at all"),
+    "a pose": ((_spec("output_0", 1, 1, 17, 3),), "but 17 points, as a pose"),
+    "poses": ((_spec("output_0", 1, 56, 8400),), "rows of a box, a score and 17 points"),
+    "a face mesh": ((_spec("a", 1, 1, 1, 1404), _spec("b", 1, 1, 1, 1)), "numbers for the whole picture"),
+    "a picture": ((_spec("output_0", None, None, None, 3),), "a picture, as super-resolution"),
+    "a segmentation of whole numbers": ((_spec("ArgMax", 1, None, None, dtype="int64"),), "maps, as segmentation"),
+    "shapes of things": (
+        (_spec("output_0", 1, 116, 8400), _spec("output_1", 1, 160, 160, 32)),
+        "but rows and maps, as models do that find the shapes of things",
+    ),
+    "levels": (
+        tuple(_spec(f"{part}_{side}", 1, side, side, 36) for part in ("box", "class") for side in (40, 20)),
+        "raw heads of several levels; export it with their decoding",
+    ),
+    "grids of a YOLO": (
+        (_spec("pred_sbbox", 1, 52, 52, 3, 85), _spec("pred_mbbox", 1, 26, 26, 3, 85)),
+        "grids of anchors, as YOLO",
+    ),
+    "an autoencoder with its code": (
+        (_spec("decoded", 1, 128, 128, 3), _spec("code", 1, 64)),
+        "but maps and numbers for the whole picture",
+    ),
+    "one box": ((_spec("bbox", 1, 4), _spec("cls", 1, 1)), "one box for the whole picture, as a localiser"),
+    "offsets": ((_spec("mbox_loc", 1, 8732, 4), _spec("mbox_conf", 1, 8732, 21)), "looks like offsets from anchors"),
 }
 
 
@@ -148,6 +171,25 @@ def test_what_is_no_detector_is_refused_with_a_reason_and_a_list(outputs: tuple[
         find_roles(signature_of(*outputs), {})
     assert str(caught.value).startswith("the signature 'serving_default' is not a detector's: ")
     assert all(str(spec) in str(caught.value) for spec in outputs)
+
+
+def test_a_map_in_the_shape_of_the_picture_is_no_rows() -> None:
+    image = TensorSpec("image", "float32", (1, 192, 256, 3))
+    with pytest.raises(SignatureError, match="maps, as segmentation, depth"):
+        find_roles(Signature("serving_default", (image,), (_spec("depth", 1, 96, 128),)), {})
+
+
+def test_boxes_of_an_open_number_are_told_from_a_batch_of_single_ones() -> None:
+    image, boxes = TensorSpec("image", "float32", (None, 64, 64, 3)), _spec("boxes", None, 4)
+    in_rows = Signature("serving_default", (image,), (boxes, _spec("scores", None)))
+    assert find_roles(in_rows, {}).boxes == boxes
+    with pytest.raises(SignatureError, match="one box for the whole picture"):
+        find_roles(Signature("serving_default", (image,), (boxes, _spec("scores", None, 3))), {})
+
+
+def test_what_a_card_calls_boxes_is_believed() -> None:
+    boxes, scores = _spec("mbox_loc", 1, 8732, 4), _spec("mbox_conf", 1, 8732, 21)
+    assert find_roles(signature_of(boxes, scores), {"boxes": "mbox_loc"}).scores == scores
 
 
 def test_an_output_that_is_not_there_is_named() -> None:

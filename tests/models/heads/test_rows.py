@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from streamer.errors import ModelError
-from streamer.models.card import Column, RowsHead, Unit
+from streamer.models.card import Column, RowsHead
 from streamer.models.heads import RawDetections
 from streamer.models.heads.rows import DetectionRows
+from streamer.models.options import Unit
 
 SIZE_PX = (200, 100)
 PARTS: dict[Column, list[float]] = {

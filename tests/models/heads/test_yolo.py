@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError
-from streamer.models.card import Unit, YoloHead
+from streamer.models.card import YoloHead
 from streamer.models.heads import RawDetections
 from streamer.models.heads.scoring import sigmoid
 from streamer.models.heads.yolo import YoloRows
+from streamer.models.options import Unit
 
 SIZE_PX = (64, 64)
 CLASSES = 3
