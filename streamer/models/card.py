@@ -33,7 +33,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 def _beside(name: str) -> str:
     """A card may have come with its model, so it names no file elsewhere."""
-    if not name or any(kind(name).anchor or ".." in kind(name).parts for kind in (PurePosixPath, PureWindowsPath)):
+    if (
+        not name
+        or "\0" in name
+        or any(kind(name).anchor or ".." in kind(name).parts for kind in (PurePosixPath, PureWindowsPath))
+    ):
         raise ValueError("the name of a file beside the card is wanted")
     return name
 

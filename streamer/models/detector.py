@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from streamer.errors import ModelError
 from streamer.frame import MAX_DETECTIONS, Detections, Image
 from streamer.labels import Labels
+from streamer.models.heads.scoring import PADDING
+from streamer.models.heads.suppression import MAX_CANDIDATES
 from streamer.models.loaded import Loaded
 from streamer.models.naming import Naming
 from streamer.models.options import ModelOptions
@@ -20,9 +22,6 @@ logger = logging.getLogger(__name__)
 
 WARM_UP_FRAMES = 2
 """The first call traces and allocates; the second shows that the first one was all of it."""
-
-_PADDING = float(np.finfo(np.float32).tiny)
-"""A row with a lower score is padding; exports fill up to a fixed number of rows with zeros."""
 
 
 class ModelDetector:
@@ -125,8 +124,9 @@ class ModelDetector:
         return found
 
     def _read(self, outputs: Mapping[str, NDArray[Any]], image: Image) -> Detections:
-        conf = max(self.conf, _PADDING)
-        raw = self._plan.head.read(outputs, input_size_px=self._input.size_px, conf=conf, max_det=MAX_DETECTIONS)
+        conf = max(self.conf, PADDING)
+        most = MAX_DETECTIONS if self._classes is None else MAX_CANDIDATES  # other classes go after the head has read
+        raw = self._plan.head.read(outputs, input_size_px=self._input.size_px, conf=conf, max_det=most)
         size_px = (image.shape[1], image.shape[0])
         found = Detections.from_raw(
             self._input.place(size_px).boxes_to_frame(raw.boxes),

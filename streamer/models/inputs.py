@@ -7,6 +7,8 @@ understanding.py.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from streamer.errors import ConfigError, SignatureError
 from streamer.models.card import InputCard, Triple
 from streamer.models.loaded import Hints
@@ -36,8 +38,9 @@ _FLAGS = {"layout": ("layout", "--layout"), "size": ("input_size_px", "--input-s
 class Known:
     """What is known of an input before its signature is looked at.
 
-    card: what the model's card and the preset say together. own: what the card itself says. origin, preset: what the
-    two are called. options: the flags. hints: what the file says.
+    own: what the model's card itself says; told: the same with the preset that it names; card: with the preset that
+    fits, where it names none. origin, preset: what card and preset are called. options: the flags. hints: what the file
+    says.
     frame_size_px: (width, height) of the frames, where it is known.
     usual_scale: the range of floats in models of this kind, and what kind that is; None where nobody can know.
     usual_rgb: whether models of this kind take RGB for certain, and what kind that is; empty where nobody can know.
@@ -45,6 +48,7 @@ class Known:
 
     card: InputCard
     own: InputCard
+    told: InputCard
     origin: str
     preset: str
     options: ModelOptions
@@ -147,7 +151,7 @@ def _fit(spec: TensorSpec, known: Known) -> tuple[Fit, Choice]:
     if known.options.fit is not None:
         return known.options.fit, Choice("fit", known.options.fit, "--fit")
     if known.card.fit is not None:
-        is_usual = known.own.fit is None
+        is_usual = known.told.fit is None
         return known.card.fit, Choice("fit", known.card.fit, known.source("fit"), is_usual=is_usual)
     if None not in static_size_px(spec, known.card, known.hints):
         return "stretch", Choice("fit", "stretch", "usual for one size", is_usual=True)
@@ -158,11 +162,13 @@ def _order(known: Known) -> tuple[ChannelOrder, Choice]:
     what = "channel order"
     if known.options.channel_order is not None:
         return known.options.channel_order, Choice(what, known.options.channel_order, "--channel-order")
-    if known.card.channel_order is not None:
-        order, is_usual = known.card.channel_order, known.own.channel_order is None
-        return order, Choice(what, order, known.source("channel_order"), is_usual=is_usual)
+    if known.told.channel_order is not None:
+        return known.told.channel_order, Choice(what, known.told.channel_order, known.source("channel_order"))
     if known.hints.channel_order is not None:
         return known.hints.channel_order, Choice(what, known.hints.channel_order, "its file")
+    if known.card.channel_order is not None:
+        order = known.card.channel_order
+        return order, Choice(what, order, known.source("channel_order"), is_usual=True)
     if known.usual_rgb:
         return "rgb", Choice(what, "rgb", f"usual for {known.usual_rgb}", is_usual=True)
     return "rgb", Choice(what, "rgb", "usual", is_open=True)
@@ -178,7 +184,7 @@ def _scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice, Quantizati
         return _range("0..255"), Choice("scale", "0..255", "uint8 takes pixels as they are"), None
     if known.hints.normalization is not None:
         mean, std = (_triple(values) for values in known.hints.normalization)
-        return (mean, std), Choice("scale", "mean and std", "the metadata in its file"), spec.quantization
+        return (mean, std), Choice("scale", "mean and std", known.hints.normalization_from), spec.quantization
     if spec.dtype in INTEGERS:
         return _of_integers(spec)
     if known.hints.value_range is not None:
@@ -188,16 +194,17 @@ def _scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice, Quantizati
 
 
 def _told_scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice] | None:
-    """What the flag or the model's own card says; None where neither does."""
-    flag = None if known.options.scale == "auto" else known.options.scale
-    scale, why = flag or known.own.scale, "--scale" if flag else known.origin
-    if scale is None and known.own.mean is None:
+    """What the flag, the model's card or the preset that it names says; None where none does."""
+    flag, card = None if known.options.scale == "auto" else known.options.scale, known.told
+    scale, why = flag or card.scale, "--scale" if flag else known.source("scale" if card.scale else "mean")
+    of_preset = flag is None and known.own.scale is None and known.own.mean is None
+    if (scale is None and card.mean is None) or (of_preset and spec.dtype == "uint8"):
         return None
     if spec.dtype in INTEGERS and spec.quantization is None and scale != "0..255":
         where = why if flag else f"{why}: input.{'scale' if scale else 'mean'}"
         what = f"the model takes {spec.dtype}, which cannot hold {scale or 'what mean and std make of pixels'}"
         raise ConfigError(what, where=where, hint="auto or 0..255")
-    return _scaling(scale, known.own), Choice("scale", scale or "mean and std", why)
+    return _scaling(scale, card), Choice("scale", scale or "mean and std", why)
 
 
 def _usual_scale(spec: TensorSpec, known: Known) -> tuple[_Scaling, Choice]:
@@ -223,13 +230,12 @@ def _of_integers(spec: TensorSpec) -> tuple[_Scaling, Choice, Quantization | Non
     quantization = spec.quantization
     if quantization is None or quantization.scale <= 0:
         return _range("0..255"), Choice("scale", "0..255", f"{spec.dtype} holds pixels"), None
-    zero = 0 if spec.dtype == "uint8" else -128 if spec.dtype == "int8" else 0
-    lowest = (zero - quantization.zero_point) * quantization.scale
-    highest = (zero + 255 - quantization.zero_point) * quantization.scale
+    limits = np.iinfo(spec.dtype)
+    lowest, highest = ((end - quantization.zero_point) * quantization.scale for end in (limits.min, limits.max))
     for name, (low, high) in {"0..1": (0, 1), "-1..1": (-1, 1), "0..255": (0, 255)}.items():
         if abs(lowest - low) < 0.02 * (high - low) and abs(highest - high) < 0.02 * (high - low):
             return _range(name), Choice("scale", name, "its quantisation"), quantization
-    std = 1 / quantization.scale
+    std = 255 / (highest - lowest)
     mean = -lowest * std
     choice = Choice("scale", f"{lowest:.4g}..{highest:.4g}", "its quantisation")
     return (_triple((mean,)), _triple((std,))), choice, quantization

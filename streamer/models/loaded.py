@@ -38,7 +38,7 @@ class Hints:
     """What a file says of itself besides its signature. Everything may be absent: most files say none of it.
 
     roles: which output is what, by output name, where the file tells (the order of TFLite_Detection_PostProcess).
-    normalization: (mean, std) of each channel for pixels 0..255, as the metadata of a TFLite file states them.
+    normalization: (mean, std) of each channel for pixels 0..255; normalization_from: what of the file states them.
     value_range: of floats, where the first steps of the graph tell it: what divides by 255 wants 0..255.
     channel_order: of the image, where the form fixes it.
     first_class_id: the id that the model gives to its first class, background not counted.
@@ -50,6 +50,7 @@ class Hints:
 
     roles: Mapping[Role, str] = field(default_factory=dict)
     normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    normalization_from: str = "the metadata in its file"
     value_range: Range | None = None
     channel_order: ChannelOrder | None = None
     first_class_id: int | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from streamer.errors import ConfigError
 from streamer.labels import LabelFile, Labels, is_placeholder, load_labels, parse_labels
+from streamer.models.beside import beside
 from streamer.models.card import CardLabels
 from streamer.models.label_files import label_files
 from streamer.text import printable
@@ -93,13 +94,15 @@ def name_classes(
     card_labels: CardLabels | None = None,
     card_folder: Path | None = None,
     packed: str | None = None,
+    family_labels: CardLabels | None = None,
+    family: str = "",
 ) -> Naming:
-    """Names from the file `labels`, else from the card, else packed in the model, else from a file beside it.
+    """Names from the file `labels`, else from the card, packed in the model, from a file beside it, or of its family.
 
     offset: what is added to the ids of the labels; None finds it out. first_class_id: the id that the model gives to
     its first class; class_count: how many it has, if that is known. card_folder: where a file that a card names lies.
-    packed: the text of a label file inside the model. The 80 names of COCO go to 80 ids in a row or to the 90 that
-    COCO gave them, whichever the model has.
+    packed: the text of a label file inside the model. family: which one the model is taken for. The 80 names of COCO go
+    to 80 ids in a row or to the 90 that COCO gave them, whichever the model has.
 
     Raises ConfigError when `labels`, or a file that the card names, cannot be read; what only lies there, and cannot,
     is passed over.
@@ -108,7 +111,7 @@ def name_classes(
     if labels is not None:
         return _named(load_labels(labels), offset, classes)
     if card_labels is not None:
-        return _of_card(card_labels, card_folder, offset, classes)
+        return _of_card(card_labels, card_folder, offset, classes, whose="its card")
     if packed is not None:
         try:
             return _named(parse_labels(packed, path=Path(_PACKED)), offset, classes)
@@ -119,27 +122,21 @@ def name_classes(
             return _named(load_labels(path), offset, classes)
         except ConfigError as error:
             logger.warning("passed over as labels: %s", error)
+    if family_labels is not None:
+        return _of_card(family_labels, None, offset, classes, whose=f"preset {family}")
     return Naming(Labels(), "no labels, classes are shown as #1")
 
 
-def _of_card(names: CardLabels, folder: Path | None, offset: int | None, classes: _Classes) -> Naming:
+def _of_card(names: CardLabels, folder: Path | None, offset: int | None, classes: _Classes, *, whose: str) -> Naming:
     if isinstance(names, str):
-        return _named(load_labels(_inside(folder or Path(), names)), offset, classes)
+        return _named(load_labels(beside(folder or Path(), names)), offset, classes)
     by_id = names if isinstance(names, dict) else dict(enumerate(names))
     usual = 0 if isinstance(names, dict) else classes.first_id
     chosen = usual if offset is None else offset
     labels = Labels({n + chosen: name for n, name in by_id.items() if not is_placeholder(name)})
     told = "" if offset is None else f", offset {offset:+d} as told"
-    origin = f"{_names(len(labels))} of its card{_fit(classes)}{told}"
+    origin = f"{_names(len(labels))} of {whose}{_fit(classes)}{told}"
     return Naming(labels, origin, chosen, None, classes.misfit(labels))
-
-
-def _inside(folder: Path, name: str) -> Path:
-    """A file that a card names. It may have come with the model, so it may not point anywhere else."""
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ConfigError(f"the labels {printable(name)!r} lie outside the card's folder", where=str(folder))
-    return path
 
 
 def _named(file: LabelFile, offset: int | None, classes: _Classes) -> Naming:

@@ -104,6 +104,8 @@ def _named(found: Found, loaded: Loaded, plan: Plan, *, card: CardInUse, options
         card_labels=plan.labels,
         card_folder=card.folder,
         packed=loaded.hints.labels,
+        family_labels=plan.family_labels,
+        family=plan.family,
     )
 
 

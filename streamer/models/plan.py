@@ -72,7 +72,8 @@ class Plan:
 
     head_card: what `head` was built from, so that it can be built again in another way.
     card: where the card is from, `model.yaml`, `preset ulfg`; empty where there is none.
-    first_class_id: of the model's classes, for the labels; class_count: where it is known. labels: as a card has them.
+    first_class_id: of the model's classes, for the labels; class_count: where it is known.
+    labels: as its card has them; family_labels: as the preset `family` has them, which nobody named.
     """
 
     input: InputPlan
@@ -83,6 +84,8 @@ class Plan:
     first_class_id: int = 1
     class_count: int | None = None
     labels: CardLabels | None = None
+    family: str = ""
+    family_labels: CardLabels | None = None
 
     def choice(self, what: str) -> Choice:
         """The decision called `what`. Raises KeyError."""

@@ -54,11 +54,13 @@ def understand(
     spec = image_spec(loaded.signature, others=others)
     card = replace(card, card=_with_input_flags(card.card, options))
     whole, preset = _whole_card(loaded, spec, card.card)
+    told = card.card.preset is not None or not preset
     head_card = _with_head_flags(whole, options)
     api = _is_of_api(head_card)
     known = Known(
         card=whole.input,
         own=card.card.input,
+        told=card.card.input if card.card.preset is None else whole.input,
         origin=card.origin,
         preset=preset,
         options=options,
@@ -84,7 +86,9 @@ def understand(
         card=", ".join(part for part in (card.origin, f"preset {preset}" if preset else "") if part),
         first_class_id=first_class_id,
         class_count=head.class_count or loaded.hints.class_count,
-        labels=whole.labels,
+        labels=whole.labels if told else card.card.labels,
+        family=preset,
+        family_labels=None if told else whole.labels,
     )
 
 

@@ -31,6 +31,7 @@ def _planned(
     known = Known(
         card=card,
         own=card,
+        told=card,
         origin="model.yaml",
         preset="",
         options=ModelOptions(**options),
@@ -139,6 +140,7 @@ def test_what_the_kind_says_is_usual_and_still_open() -> None:
         ("int8", Quantization(1.0, -128), "0..255"),
         ("int8", None, "0..255"),
         ("int32", None, "0..255"),
+        ("int16", Quantization(1 / 32768, 0), "-1..1"),
     ],
 )
 def test_integers_leave_nothing_open(dtype: str, quantization: Quantization | None, scale: str) -> None:

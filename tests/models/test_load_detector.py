@@ -252,6 +252,17 @@ def test_only_the_wanted_classes_are_reported(tmp_path: Path) -> None:
         load_detector(folder, ModelOptions(classes=("cars",)))
 
 
+def test_a_wanted_class_is_found_behind_a_flood_of_others(tmp_path: Path) -> None:
+    corners = np.stack(np.divmod(np.arange(401), 21), axis=1) / 25
+    boxes = np.concatenate([corners, corners + 0.03], axis=1)
+    scores = np.zeros((401, 2), np.float32)
+    scores[:400, 0], scores[400, 1] = 0.9, 0.8
+    folder = save_constant(tmp_path / "m", boxes=boxes, scores=scores, names={"classes": None, "count": None})
+    (folder / "model.yaml").write_text("head: {kind: decoded, nms: per_class}\nlabels: [person, dog]\n")
+    found = load_detector(folder, ModelOptions(classes=("dog",))).detect([IMAGE])[0]
+    assert len(found) == 1
+
+
 def test_a_scale_that_the_model_cannot_take_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--scale"):
         load_detector(save_constant(tmp_path / "m"), ModelOptions(scale="-1..1"))

@@ -272,3 +272,21 @@ def test_the_labels_of_public_models_are_found_among_those_of_others(model: str,
 def test_three_public_label_files_of_coco_agree(tmp_path: Path, name: str) -> None:
     labels = name_classes(tmp_path, labels=shared(f"models/labels/{name}"), offset=None).labels
     assert [labels.name(n) for n in (1, 13, 44, 90)] == ["person", "stop sign", "bottle", "toothbrush"]
+
+
+def test_the_names_of_a_family_come_last_and_say_whose_they_are(tmp_path: Path) -> None:
+    model = tmp_path / "m.tflite"
+    model.touch()
+    found = name_classes(model, labels=None, offset=None, family_labels=("face",), family="ulfg")
+    assert found.labels.name(1) == "face"
+    assert "1 name of preset ulfg" in found.origin
+    (tmp_path / "m.txt").write_text("head\n")
+    found = name_classes(model, labels=None, offset=None, family_labels=("face",), family="ulfg")
+    assert found.labels.name(1) == "head"
+
+
+@pytest.mark.parametrize("name", ["a\0b.txt", "loop.txt", "../out.txt"])
+def test_a_file_that_a_card_names_lies_beside_it_or_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    with pytest.raises(ConfigError):
+        name_classes(tmp_path / "m", labels=None, offset=None, card_labels=name, card_folder=tmp_path)

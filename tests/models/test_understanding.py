@@ -1,11 +1,13 @@
 """Every decision about a model is taken by the first that knows: flag, card, file, family, habit; and says which."""
 
+from dataclasses import replace
+
 import pytest
 
 from streamer.errors import ConfigError, SignatureError
 from streamer.models import ModelOptions
 from streamer.models.card import Card
-from streamer.models.loaded import Loaded
+from streamer.models.loaded import Hints, Loaded
 from streamer.models.plan import Plan
 from streamer.models.signature import Signature, TensorSpec
 from streamer.models.understanding import CardInUse, understand
@@ -120,3 +122,22 @@ def test_a_family_that_does_not_fit_is_refused_with_what_does_not() -> None:
 def test_a_card_without_the_reading_of_named_outputs_leaves_it_to_their_names() -> None:
     plan = planned(API, {"head": {"kind": "decoded", "nms": "agnostic"}})
     assert "box order" not in {choice.what for choice in plan.open_choices()}
+
+
+def test_a_preset_that_the_card_names_wins_over_the_file_and_one_that_only_fits_does_not() -> None:
+    image = TensorSpec("image", "float32", (1, 240, 320, 3))
+    model = replace(loaded(ULFG, image=image), hints=Hints(normalization=((1.0,), (2.0,)), channel_order="bgr"))
+    named = CardInUse(card=Card.model_validate({"preset": "ulfg"}), origin="model.yaml")
+    plan = understand(model, card=named)
+    assert (plan.input.mean, plan.input.channel_order) == ((127, 127, 127), "rgb")
+    plan = understand(model)
+    assert (plan.input.mean, plan.input.channel_order) == ((1, 1, 1), "bgr")
+
+
+def test_the_labels_of_a_family_are_kept_apart_from_those_of_a_card() -> None:
+    image = TensorSpec("image", "float32", (1, 240, 320, 3))
+    plan = understand(loaded(ULFG, image=image))
+    assert (plan.labels, plan.family) == (None, "ulfg")
+    assert plan.family_labels
+    named = CardInUse(card=Card.model_validate({"preset": "ulfg"}), origin="model.yaml")
+    assert understand(loaded(ULFG, image=image), card=named).labels

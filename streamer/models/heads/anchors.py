@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ConfigError
+from streamer.models.beside import beside
 from streamer.models.card import Anchors, FileAnchors, GridAnchors, MediapipeAnchors, MultiscaleAnchors, SsdAnchors
 from streamer.text import printable
 
@@ -173,9 +174,7 @@ def _mediapipe(card: MediapipeAnchors, size_px: Size) -> list[_Layer]:
 
 
 def _from_file(card: FileAnchors, folder: Path | None) -> NDArray[np.float64]:
-    path = Path(card.file) if folder is None else folder / card.file
-    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
-        raise ConfigError("a file of anchors lies beside its card", where=card.file)
+    path = beside(folder or Path(), card.file)
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
             raise ConfigError("cannot be read as anchors: it is no file", where=str(path))

@@ -85,7 +85,7 @@ def find_output(signature: Signature, name: str, part: str) -> TensorSpec:
     alike = exact or [spec for spec in signature.outputs if plain(spec.name) == plain(name)]
     if len(alike) == 1:
         return alike[0]
-    raise no_detector(signature, f"it has no output {printable(name)!r} for the {part} that its card speaks of")
+    raise no_detector(signature, f"it has no output {printable(name)!r}, which is given as its {part}")
 
 
 def find_roles(signature: Signature, given: Mapping[Role, str]) -> Roles:

@@ -176,7 +176,7 @@ def test_a_link_beside_the_card_leads_nowhere_else(tmp_path: Path) -> None:
     _file(tmp_path, "anchors.npy", np.ones((1, 4)))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "link.npy").symlink_to(tmp_path / "anchors.npy")
-    with pytest.raises(ConfigError, match="beside its card"):
+    with pytest.raises(ConfigError, match="outside the card"):
         make_anchors(FileAnchors(file="link.npy"), input_size_px=(1, 1), folder=tmp_path / "model")
 
 
