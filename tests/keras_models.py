@@ -83,6 +83,18 @@ def edit_keras(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     return path
 
 
+def joined(path: Path, *parts: Path) -> Path:
+    """Files one behind the other in one file."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def behind(front: bytes, inner: Path, path: Path) -> Path:
+    """A file with other bytes in front of it; HDF5 is looked for at 0, 512, 1024 and so on."""
+    path.write_bytes(front + inner.read_bytes())
+    return path
+
+
 def layer(config: dict[str, Any], name: str) -> dict[str, Any]:
     """The description of a layer, in that of a model."""
     found: dict[str, Any] = next(known for known in config["config"]["layers"] if known["config"]["name"] == name)

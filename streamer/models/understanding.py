@@ -54,21 +54,8 @@ def understand(
     spec = image_spec(loaded.signature, others=others)
     card = replace(card, card=_with_input_flags(card.card, options))
     whole, preset = _whole_card(loaded, spec, card.card)
-    told = card.card.preset is not None or not preset
     head_card = _with_head_flags(whole, options)
-    api = _is_of_api(head_card)
-    known = Known(
-        card=whole.input,
-        own=card.card.input,
-        told=card.card.input if card.card.preset is None else whole.input,
-        origin=card.origin,
-        preset=preset,
-        options=options,
-        hints=loaded.hints,
-        frame_size_px=input_size_px,
-        usual_scale=_usual_scale(loaded, api=api),
-        usual_rgb=API if api else "",
-    )
+    known = _known(loaded, card, whole, head_card, preset=preset, options=options, frame_size_px=input_size_px)
     input_plan, choices = plan_input(spec, known)
     head = build_head(
         head_card,
@@ -77,7 +64,8 @@ def understand(
         folder=card.folder,
         roles=loaded.hints.roles,
     )
-    first_class, first_class_id = _first_class(whole, head, loaded, card, api=api)
+    first_class, first_class_id = _first_class(whole, head, loaded, card, api=_is_of_api(head_card))
+    guessed = preset and card.card.preset is None
     return Plan(
         input=input_plan,
         head=head,
@@ -86,9 +74,35 @@ def understand(
         card=", ".join(part for part in (card.origin, f"preset {preset}" if preset else "") if part),
         first_class_id=first_class_id,
         class_count=head.class_count or loaded.hints.class_count,
-        labels=whole.labels if told else card.card.labels,
+        labels=card.card.labels if guessed else whole.labels,
         family=preset,
-        family_labels=None if told else whole.labels,
+        family_labels=whole.labels if guessed else None,
+    )
+
+
+def _known(
+    loaded: Loaded,
+    card: CardInUse,
+    whole: Card,
+    head: HeadCard,
+    *,
+    preset: str,
+    options: ModelOptions,
+    frame_size_px: tuple[int, int] | None,
+) -> Known:
+    """What is known of the input. whole: the card with its preset, or the one that fits."""
+    api = _is_of_api(head)
+    return Known(
+        card=whole.input,
+        own=card.card.input,
+        told=card.card.input if card.card.preset is None else whole.input,
+        origin=card.origin,
+        preset=preset,
+        options=options,
+        hints=loaded.hints,
+        frame_size_px=frame_size_px,
+        usual_scale=_usual_scale(loaded, api=api),
+        usual_rgb=API if api else "",
     )
 
 

@@ -211,7 +211,7 @@ SHAPE = "{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, 4)}}"
 TRAPS: dict[str, tuple[Callable[[Path], object], str]] = {
     "labels out": (card("labels: ../../../etc/passwd\n"), "the name of a file beside the card"),
     "labels elsewhere": (card("labels: /etc/passwd\n"), "the name of a file beside the card"),
-    "labels by a link": (linked, "lie outside the card's folder"),
+    "labels by a link": (linked, "lies outside the card's folder"),
     "anchors out": (card(FILE.format("../../etc/passwd")), "the name of a file beside the card"),
     "anchors elsewhere": (card(FILE.format("/etc/passwd")), "the name of a file beside the card"),
     "anchors pickled": (anchors(pickle.dumps([1])), "cannot be read as anchors"),

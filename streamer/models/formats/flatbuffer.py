@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 Number = Literal["i1", "u1", "u2", "i4", "u4", "f4", "i8", "u8"]
 
-MAX_ITEMS = 20_000_000
-"""Tables, numbers and letters that are read of one file, weights apart: what is shared makes much of few bytes."""
+MAX_TABLES = 200_000
+"""That are read of one file, one that is shared as often as it is read; the largest detectors have some thousands."""
+
+MAX_ITEMS = 4_000_000
+"""Numbers and letters that are read of one file, weights apart: what is shared makes much of few bytes."""
 
 MAX_TEXT_BYTES = 4096
 """What is read of a text; names are shorter."""
@@ -25,7 +28,7 @@ class FlatBuffer:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self._items_left = MAX_ITEMS
+        self._tables_left, self._items_left = MAX_TABLES, MAX_ITEMS
 
     def root(self) -> "Table":
         """The outermost table. Raises ValueError, as all reading does."""
@@ -33,44 +36,46 @@ class FlatBuffer:
 
     def table_at(self, position: int) -> "Table":
         """The table that the offset at a position leads to."""
-        self.spend(1)
+        self._tables_left -= 1
+        if self._tables_left < 0:
+            raise ValueError(f"there are more than {MAX_TABLES} tables in it")
         return Table(self, position + self.number(position, "u4"))
 
     def number(self, position: int, kind: Number) -> int:
         """The whole number at a position."""
         size_bytes = _size_bytes(kind)
-        start = self._checked(position, size_bytes)
-        return int.from_bytes(self.data[start : start + size_bytes], "little", signed=kind.startswith("i"))
+        self.check(position, size_bytes)
+        return int.from_bytes(self.data[position : position + size_bytes], "little", signed=kind.startswith("i"))
 
     def vector(self, position: int, size_bytes: int) -> tuple[int, int]:
         """Where the elements of the vector begin that the offset at a position leads to, and how many there are."""
         start = position + self.number(position, "u4")
         count = self.number(start, "u4")
-        self._checked(start + 4, count * size_bytes)
+        self.check(start + 4, count * size_bytes)
         return start + 4, count
 
     def spend(self, items: int) -> None:
-        """Count what is read. Raises ValueError where it is too much."""
+        """Count the numbers and letters that are read. Raises ValueError where it is too much."""
         self._items_left -= items
         if self._items_left < 0:
-            raise ValueError(f"there are more than {MAX_ITEMS} items in it")
+            raise ValueError(f"there are more than {MAX_ITEMS} numbers and letters in it")
 
-    def _checked(self, position: int, size_bytes: int) -> int:
+    def check(self, position: int, size_bytes: int) -> None:
+        """Raises ValueError for what is not inside of the file."""
         if not 0 <= position <= len(self.data) - size_bytes:
             raise ValueError(f"an offset leads to byte {position} of {len(self.data)}")
-        return position
 
 
 class Table:
     """One table. A field that is not there is its default: 0, no text, nothing."""
 
-    __slots__ = ("_fields", "_file", "_position")
+    __slots__ = ("_file", "_position", "_vtable", "_vtable_bytes")
 
     def __init__(self, file: FlatBuffer, position: int) -> None:
         self._file, self._position = file, position
-        vtable = position - file.number(position, "i4")
-        size_bytes = file.number(vtable, "u2")
-        self._fields = [file.number(vtable + n, "u2") for n in range(4, size_bytes - 1, 2)]
+        self._vtable = position - file.number(position, "i4")
+        self._vtable_bytes = file.number(self._vtable, "u2")
+        file.check(self._vtable, self._vtable_bytes)
 
     def number(self, field: int, kind: Number = "i4") -> int:
         """A whole number."""
@@ -108,7 +113,8 @@ class Table:
         return (self._file.table_at(start + 4 * n) for n in range(count))
 
     def _at(self, field: int) -> int | None:
-        offset = self._fields[field] if field < len(self._fields) else 0
+        entry = 4 + 2 * field
+        offset = self._file.number(self._vtable + entry, "u2") if entry + 2 <= self._vtable_bytes else 0
         return self._position + offset if offset else None
 
 

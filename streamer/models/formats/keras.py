@@ -17,9 +17,10 @@ from typing import Any
 
 from streamer.errors import ModelLoadError
 from streamer.models.formats.graph_body import range_of_function
+from streamer.models.formats.recognise import KerasEnding
 from streamer.models.loaded import Hints, Loaded
 from streamer.models.runtimes.tensorflow import TensorFlowGraph, import_tensorflow, named_tensors, short_reason
-from streamer.models.safety.keras_files import METADATA
+from streamer.models.safety.keras_files import METADATA, what_it_is
 from streamer.models.signature import Signature, TensorSpec
 from streamer.text import printable
 
@@ -43,13 +44,13 @@ def load_keras(path: Path, *, trust: bool) -> Loaded:
 
     trust: whether Python code that is in the file may run; Keras' safe mode is off then.
 
-    Raises ModelLoadError for a file that is damaged, holds layers that Keras does not know, or was written by a Keras
-    that this one cannot read.
+    Raises ModelLoadError for a file that is damaged or two in one, holds layers that Keras does not know, or was
+    written by a Keras that this one cannot read.
     """
-    zipped = zipfile.is_zipfile(path)
+    ending = what_it_is(path)
     keras = _keras()
     try:
-        with _named_after_content(path, ".keras" if zipped else ".h5") as file:
+        with _named_after_content(path, ending) as file:
             model = keras.models.load_model(file, compile=False, safe_mode=not trust)
         function = _function(model)
     except Exception as error:
@@ -64,10 +65,10 @@ def load_keras(path: Path, *, trust: bool) -> Loaded:
     return Loaded(
         graph=TensorFlowGraph(model, function, input_name=None, output_names=names),
         signature=Signature(SIGNATURE, _specs(_inputs(model)), _specs(outputs)),
-        form="Keras .keras" if zipped else "Keras .h5",
+        form=f"Keras {ending}",
         signatures=(SIGNATURE,),
         hints=Hints(value_range=range_of_function(function)),
-        writer=_writer(path, zipped=zipped),
+        writer=_writer(path, ending),
         parameters=int(model.count_params()),
     )
 
@@ -88,7 +89,7 @@ def _keras() -> ModuleType:
 
 
 @contextmanager
-def _named_after_content(path: Path, ending: str) -> Iterator[str]:
+def _named_after_content(path: Path, ending: KerasEnding) -> Iterator[str]:
     """The file under a name by which Keras takes it for what it is: before Keras 3, .keras files were HDF5."""
     if path.name.endswith(ending):
         yield str(path)
@@ -131,9 +132,9 @@ def _shape(tensor: Tensor) -> tuple[int | None, ...] | None:
     return None if shape.rank is None else tuple(shape.as_list())
 
 
-def _writer(path: Path, *, zipped: bool) -> str:
+def _writer(path: Path, ending: KerasEnding) -> str:
     """`Keras 3.15.1`, as the file says; empty where it does not."""
-    version = _version_in_archive(path) if zipped else _version_in_hdf5(path)
+    version = _version_in_archive(path) if ending == ".keras" else _version_in_hdf5(path)
     text = version.decode("utf-8", "replace") if isinstance(version, bytes) else version
     return f"Keras {printable(text)}" if isinstance(text, str) else ""
 

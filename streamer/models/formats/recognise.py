@@ -30,6 +30,8 @@ TEXT_GRAPH_BYTES = 1 << 16
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 
+KerasEnding = Literal[".keras", ".h5"]
+
 _ENDINGS: dict[str, Form] = {
     ".pb": "frozen_graph",
     ".tflite": "tflite",
@@ -74,13 +76,29 @@ def is_text_graph(path: Path) -> bool:
         return _NODE.search(file.read(TEXT_GRAPH_BYTES)) is not None
 
 
+def keras_ending(head: bytes) -> KerasEnding | None:
+    """What a Keras file is, by its first bytes alone: .keras for an archive, .h5 for HDF5; None for neither.
+
+    Who looks at a file and who loads it both ask here: what is at its end, or how it is called, says nothing.
+    """
+    if head.startswith(ZIP):
+        return ".keras"
+    return ".h5" if head.startswith(HDF5) else None
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, by which it is told what it is."""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
 def _in_folder(folder: Path) -> Found:
     inside = [place for place in (folder, folder / "saved_model") if (place / GRAPH_FILE).is_file()]
     below = inside or sorted(graph.parent for graph in folder.glob(f"*/{GRAPH_FILE}"))
     if inside or len(below) == 1:
         return _saved_model(below[0])
     unpacked = (folder / "config.json").is_file() and (folder / KERAS_WEIGHTS).is_file()
-    files = [] if unpacked else [file for file in _files(folder) if _kind_of(file, _head(file)) is not None]
+    files = [] if unpacked else [file for file in _files(folder) if _kind_of(file, head_of(file)) is not None]
     if len(files) == 1 and not below:
         return _file(files[0])
     raise _no_model(folder, [*below, *files])
@@ -113,7 +131,7 @@ def _file(path: Path) -> Found:
 
     if not path.is_file():
         raise ModelLoadError("neither a file nor a folder", where=str(path), hint=LOOKED_FOR)
-    head = _head(path)
+    head = head_of(path)
     if not head:
         raise ModelLoadError("the file is empty", where=str(path), hint="copy or export the model again")
     if path.name == GRAPH_FILE:
@@ -123,7 +141,7 @@ def _file(path: Path) -> Found:
     other = what_file_is(path, head, may_be_model=_form_by_content(head) is not None)
     if other is not None:
         raise other
-    form = _kind_of(path, head) or ("keras" if head.startswith(ZIP) else None)
+    form = _kind_of(path, head) or ("keras" if keras_ending(head) else None)
     if form is None:
         raise ModelLoadError("a file of no known form", where=str(path), hint=LOOKED_FOR)
     text_graph = _companion(path) if form == "frozen_graph" else None
@@ -145,7 +163,7 @@ def _kind_of(path: Path, head: bytes) -> Form | None:
 def _form_by_content(head: bytes) -> Form | None:
     if head[4:8] == b"TFL3":
         return "tflite"
-    if head.startswith(HDF5):
+    if keras_ending(head) == ".h5":
         return "keras"
     return "frozen_graph" if _begins_as_graph(head) else None
 
@@ -170,8 +188,3 @@ def _companion(graph: Path) -> Path | None:
 
 def _begins(stem: str, other: str) -> bool:
     return bool(other) and stem.startswith(other) and not stem[len(other) : len(other) + 1].isalnum()
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD_BYTES)

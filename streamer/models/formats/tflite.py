@@ -1,5 +1,6 @@
 """TFLite files: read as data first, then loaded with LiteRT; their signature, and what they say of themselves."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,12 +108,12 @@ def _named_call(file: TfliteFile, named: NamedSignature) -> _Call:
 def _by_name(tensors: Sequence[Tensor], indices: Iterable[int]) -> dict[str, int]:
     """Tensors by name; a name that is taken, or empty, is made another."""
     found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for index in indices:
         name = wanted = tensors[index].name or "tensor"
-        number = 1
         while name in found:
-            number += 1
-            name = f"{wanted}_{number}"
+            numbers[wanted] = numbers.get(wanted, 1) + 1
+            name = f"{wanted}_{numbers[wanted]}"
         found[name] = index
     return found
 
@@ -129,8 +130,10 @@ def _signature(call: _Call, post_process: PostProcess | None) -> Signature:
 
 def _input(name: str, tensor: Tensor) -> TensorSpec:
     quantization = None
-    if len(tensor.scales) == 1 and len(tensor.zero_points) <= 1 and "int" in tensor.dtype and tensor.scales[0] > 0:
-        quantization = Quantization(tensor.scales[0], sum(tensor.zero_points))
+    if len(tensor.scales) == 1 and len(tensor.zero_points) <= 1 and "int" in tensor.dtype:
+        (scale,) = tensor.scales
+        if scale > 0 and math.isfinite(scale):
+            quantization = Quantization(scale, sum(tensor.zero_points))
     return TensorSpec(name, tensor.dtype, tensor.shape, quantization)
 
 

@@ -3,6 +3,7 @@
 A file whose network computes in integers says more: the picture is quantised first, which tells what range it has.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,7 +86,7 @@ class _TfliteBody:
             return None
         tensor = self._tensors[int(readers[0].output)]
         ends = _QUANTIZED.get(tensor.dtype)
-        if ends is None or len(tensor.scales) != 1:
+        if ends is None or len(tensor.scales) != 1 or not math.isfinite(tensor.scales[0]):
             return None
         low, high = ((end - sum(tensor.zero_points)) * tensor.scales[0] for end in ends)
         return range_of(low, high)
@@ -101,6 +102,6 @@ def _numbers(tensor: Tensor) -> NDArray[Any] | None:
     stored = np.frombuffer(tensor.data, dtype)
     if tensor.dtype not in _QUANTIZED:
         return stored
-    if len(tensor.scales) != 1:
+    if len(tensor.scales) != 1 or not math.isfinite(tensor.scales[0]):
         return None
     return (stored.astype(np.float64) - sum(tensor.zero_points)) * tensor.scales[0]

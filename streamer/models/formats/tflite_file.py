@@ -22,6 +22,12 @@ IDENTIFIER = b"TFL3"
 MAX_BYTES = 1 << 30
 """Of a file; the largest detectors have a third of it."""
 
+MAX_RANK = 8
+"""Dimensions of a tensor; no operator of TensorFlow Lite takes more."""
+
+MAX_NUMBERS = 1 << 48
+"""In a tensor, as counted here: what has more is refused for its size, however much more it is."""
+
 CUSTOM = 32
 """The code of all operators that have a name of their own (BuiltinOperator.CUSTOM)."""
 
@@ -223,6 +229,9 @@ def _tensor(tensor: Table, buffers: list[memoryview]) -> Tensor:
     dtype = _DTYPES[number] if 0 <= number < len(_DTYPES) else f"type {number}"
     quantization = tensor.table(4)
     fixed = _integers(tensor, 0)
+    if len(fixed) > MAX_RANK:
+        raise ValueError(f"a tensor has {len(fixed)} dimensions, where {MAX_RANK} are the most")
+    count = min(math.prod(fixed), MAX_NUMBERS)
     buffer = tensor.number(2, "u4")
     held = _indexed(buffers, buffer, "buffer")
     scales = () if quantization is None else tuple(map(float, quantization.numbers(2, "f4").tolist()))
@@ -234,8 +243,8 @@ def _tensor(tensor: Table, buffers: list[memoryview]) -> Tensor:
         scales=scales,
         zero_points=() if quantization is None else tuple(map(int, quantization.numbers(3, "i8").tolist())),
         buffer=buffer,
-        weights=math.prod(fixed) if is_weight else 0,
-        size_bytes=math.prod(fixed) * _SIZES_BYTES.get(dtype, 4),
+        weights=count if is_weight else 0,
+        size_bytes=count * _SIZES_BYTES.get(dtype, 4),
         data=held,
     )
 

@@ -6,7 +6,11 @@ in a zip archive that is appended to the model. Used by tflite.py.
 """
 
 import io
+import logging
+import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +18,9 @@ from streamer.models.formats.flatbuffer import FlatBuffer, Table
 from streamer.models.formats.tflite_file import TfliteFile
 from streamer.models.loaded import Role
 from streamer.models.options import ChannelOrder, Order, Unit
+from streamer.text import printable
+
+logger = logging.getLogger(__name__)
 
 _IDENTIFIER = b"M001"
 
@@ -44,6 +51,9 @@ _ORDERS: Mapping[tuple[int, tuple[int, ...]], Order] = {
 
 MAX_LABEL_BYTES = 1 << 20
 """Of a label file; the archive may say what it likes."""
+
+_PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""What exporters write. Python's zipfile unpacks bzip2 and LZMA without a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +104,8 @@ def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]
         options = unit.table(1)
         if unit.number(0, "u1") == _NORMALIZATION and options is not None:
             mean, std = (tuple(map(float, options.numbers(n, "f4").tolist())) for n in (0, 1))
-            if mean and len(mean) == len(std) and all(value > 0 for value in std):
+            is_finite = all(map(math.isfinite, (*mean, *std)))
+            if mean and len(mean) == len(std) and is_finite and all(value > 0 for value in std):
                 return mean, std
     return None
 
@@ -124,17 +135,35 @@ def _label_files(tensor: Table) -> Iterator[str]:
 
 
 def _labels(content: bytes, names: Sequence[str]) -> str | None:
-    """The text of the first of these files, or of the only text that is packed with the model."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            packed = [name for name in archive.namelist() if name.casefold().endswith(".txt")]
-            name = next((name for name in names if name in archive.namelist()), None)
-            if name is None:
-                name = packed[0] if len(packed) == 1 else None
-            if name is None:
-                return None
-            with archive.open(name) as file:
-                text = file.read(MAX_LABEL_BYTES + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+    """The text of the first of these files, or of the only text that is packed with the model.
+
+    Labels may be missing: what is damaged there is a warning.
+    """
+    packed = io.BytesIO(content)
+    if not zipfile.is_zipfile(packed):
         return None
-    return None if len(text) > MAX_LABEL_BYTES else text.decode("utf-8-sig", "replace")
+    try:
+        with zipfile.ZipFile(packed) as archive:
+            text = _label_text(archive, names)
+    except (
+        *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+        *(NotImplementedError, RuntimeError, ValueError),
+    ) as error:
+        logger.warning("the labels in the file cannot be read: %s", printable(str(error)))
+        return None
+    return None if text is None else text.decode("utf-8-sig", "replace")
+
+
+def _label_text(archive: zipfile.ZipFile, names: Sequence[str]) -> bytes | None:
+    there = dict.fromkeys(archive.namelist())
+    texts = [name for name in there if name.casefold().endswith(".txt")]
+    name = next((name for name in names if name in there), texts[0] if len(texts) == 1 else None)
+    if name is None:
+        return None
+    if archive.getinfo(name).compress_type not in _PACKINGS:
+        raise NotImplementedError("they are packed in a way that is not read here")
+    with archive.open(name) as file:
+        text = file.read(MAX_LABEL_BYTES + 1)
+    if len(text) > MAX_LABEL_BYTES:
+        raise ValueError(f"they have more than {MAX_LABEL_BYTES >> 10} KiB")
+    return text

@@ -6,6 +6,7 @@ Used by the runtimes whose libraries print where no log level keeps them back.
 import ctypes
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -15,19 +16,48 @@ from functools import cache
 def c_stderr_aside() -> Iterator[None]:
     """Let what C code prints to its stream `stderr` go nowhere, for the length of the block; with glibc only.
 
-    The file descriptor stays as it is, so that what Python, a signal handler or a host program says arrives. The stream
-    that leads nowhere is never closed: a thread may be writing to it.
+    The file descriptor stays as it is, so that what Python, a signal handler or a host program says arrives. Blocks of
+    several threads may overlap: the last one that ends brings the stream back. The stream that leads nowhere is never
+    closed: a thread may be writing to it.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
         return
-    stderr = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "stderr")
-    kept = stderr.value
-    stderr.value = _nowhere() or kept
+    _STREAM.put_aside()
     try:
         yield
     finally:
-        stderr.value = kept
+        _STREAM.bring_back()
+
+
+class _Stream:
+    """The variable `stderr` of C, and how many blocks want it aside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+        self._kept: int | None = None
+
+    def put_aside(self) -> None:
+        with self._lock:
+            if self._blocks == 0:
+                stderr = _stderr()
+                self._kept = stderr.value
+                stderr.value = _nowhere() or self._kept
+            self._blocks += 1
+
+    def bring_back(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if self._blocks == 0:
+                _stderr().value = self._kept
+
+
+_STREAM = _Stream()
+
+
+def _stderr() -> ctypes.c_void_p:
+    return ctypes.c_void_p.in_dll(ctypes.CDLL(None), "stderr")
 
 
 @cache

@@ -9,6 +9,7 @@ Called before TensorFlow is imported: `check` by whoever runs a model, `concerns
 looked at in the files of Keras and of TFLite is the matter of keras_files.py and tflite.py.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -59,16 +60,6 @@ def concerns(found: Found) -> tuple[str, ...]:
     return _frozen_graph_concerns(found.path)
 
 
-def check_saved_model(folder: Path, *, trust: bool = False) -> None:
-    """Look at the SavedModel in a folder: all its graphs, their functions, and the files that they are given."""
-    _refuse(folder, _saved_model_concerns(folder), trust=trust)
-
-
-def check_frozen_graph(path: Path, *, trust: bool = False) -> None:
-    """Look at the graph in a file. It has no saver: nothing in it may touch files."""
-    _refuse(path, _frozen_graph_concerns(path), trust=trust)
-
-
 def _saved_model_concerns(folder: Path) -> tuple[str, ...]:
     model = read_saved_model(folder)
     paths = [*_links_out(folder), *_assets_out(folder, model)]
@@ -80,6 +71,7 @@ def _saved_model_concerns(folder: Path) -> tuple[str, ...]:
 
 
 def _frozen_graph_concerns(path: Path) -> tuple[str, ...]:
+    """A frozen graph has no saver: nothing in it may touch files."""
     graph = read_frozen_graph(path)
     return _phrased([(reason(use.operation), use) for use in _unknown(graph)], [])
 
@@ -104,14 +96,28 @@ def _unknown(graph: Message, *, also: frozenset[str] = frozenset()) -> Iterator[
 
 
 def _links_out(folder: Path) -> list[str]:
-    """Files of the model that are links to somewhere else."""
-    home = folder.resolve()
+    """Files of the model that are links to somewhere else, or to themselves."""
     found = [path for name in _FOLDERS_READ for path in _entries(folder / name)]
     return [
-        f"{path.relative_to(folder)} is a link out of its folder"
+        f"{path.relative_to(folder)} is a link {'in a circle' if _end(path) is None else 'out of its folder'}"
         for path in found
-        if path.is_symlink() and not path.resolve().is_relative_to(home)
+        if path.is_symlink() and _leads_out(path, folder)
     ]
+
+
+def _leads_out(path: Path, folder: Path) -> bool:
+    end, home = _end(path), _end(folder)
+    return end is None or home is None or not end.is_relative_to(home)
+
+
+def _end(path: Path) -> Path | None:
+    """Where a path leads, whether something is there or not; None for links in a circle."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.stat()  # from Python 3.13 on, `resolve` takes a circle for an end
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return None
 
 
 def _entries(folder: Path) -> Iterator[Path]:
@@ -124,12 +130,12 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 def _assets_out(folder: Path, model: Message) -> list[str]:
     """Files that the model says are its own, and that are not in its assets/."""
-    home = (folder / "assets").resolve()
+    home = folder / "assets"
     names = {text_of(asset.filename) for meta_graph in model.meta_graphs for asset in assets(meta_graph)}
     return [
         f"it asks for the file {name!r}"
         for name in sorted(names)
-        if "\0" in name or "://" in name or not (home / name).resolve().is_relative_to(home)
+        if "\0" in name or "://" in name or _leads_out(home / name, home)
     ]
 
 

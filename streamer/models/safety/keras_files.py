@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from streamer.errors import ModelLoadError
+from streamer.models.formats.recognise import KerasEnding, head_of, keras_ending
 from streamer.text import printable
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ _DAMAGE = (
     ValueError,
     KeyError,
     TypeError,
+    AttributeError,
     RuntimeError,
     EOFError,
     LookupError,
@@ -118,12 +120,26 @@ def keras_concerns(path: Path) -> tuple[str, ...]:
     Raises ModelLoadError for a file that is damaged or too large, and for an archive that leads out of its folder.
     """
     try:
-        with path.open("rb") as file:
-            zipped = file.read(4) == b"PK\x03\x04"
-        return _of_archive(path) if zipped else _of_hdf5(path)
+        return _of_archive(path) if what_it_is(path) == ".keras" else _of_hdf5(path)
     except _DAMAGE as error:
         what = printable(str(error), limit=160) or type(error).__name__
         raise _damaged(path, what) from error
+
+
+def what_it_is(path: Path) -> KerasEnding:
+    """As what a Keras file is looked at and loaded, whatever it is called.
+
+    Raises ModelLoadError for a file that is neither, and for an HDF5 file with an archive behind it, which Keras would
+    load in its stead under another name; OSError for one that cannot be read.
+    """
+    ending = keras_ending(head_of(path))
+    if ending is None:
+        raise _damaged(path, "it begins neither as an archive nor as an HDF5 file")
+    if ending == ".h5" and zipfile.is_zipfile(path):
+        raise ModelLoadError(
+            "the Keras file is refused: an archive is hidden behind it", where=str(path), hint="save the model again"
+        )
+    return ending
 
 
 def _of_archive(path: Path) -> tuple[str, ...]:
@@ -248,12 +264,14 @@ def _described(config: Config) -> Iterator[Config]:
 def _use(described: Config) -> tuple[str, str] | None:
     """Why a description is refused, and what it is called; None for one that is as it should be.
 
-    Raises TypeError or AttributeError for what is no description.
+    Raises TypeError for what is no description.
     """
     name: Any = described["class_name"]
     module: Any = described.get("module")
     registered: Any = described.get("registered_name")
     given: Any = described.get("config") if name == "function" else name
+    if not (isinstance(name, str) and isinstance(given, str) and isinstance(module, str | None)):
+        raise TypeError("a class or a function in its description has no name")
     for alias in (name, given, str(registered).rpartition(">")[2]):
         if alias in _REFUSED:
             return _REFUSED[alias], _called(described)

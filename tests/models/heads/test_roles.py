@@ -193,9 +193,7 @@ def test_what_a_card_calls_boxes_is_believed() -> None:
 
 
 def test_an_output_that_is_not_there_is_named() -> None:
-    with pytest.raises(
-        SignatureError, match=r"no output 'nowhere', which is given as its scores.*detection_boxes"
-    ):
+    with pytest.raises(SignatureError, match=r"no output 'nowhere', which is given as its scores.*detection_boxes"):
         find_roles(signature_of(BOXES, SCORES), {"scores": "nowhere"})
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,9 +13,10 @@ import pytest
 
 from streamer.errors import ModelLoadError
 from streamer.models import MODEL_INSIDE, ModelOptions, load_detector
+from streamer.models.formats.recognise import Found
 from streamer.models.runtimes.tensorflow import import_tensorflow
 from streamer.models.safety import program
-from streamer.models.safety.checks import check_frozen_graph, check_saved_model
+from streamer.models.safety.checks import check
 from streamer.models.safety.operations import ALLOWED, READERS, WRITERS, may_be_function
 from tests.conftest import SHARED, shared
 from tests.faults.mutations_child import damaged
@@ -24,7 +26,7 @@ from tests.saved_models import build_ssd_mobilenet, save_constant, save_red_find
 
 def refused(folder: Path) -> str:
     with pytest.raises(ModelLoadError, match="--trust-model") as caught:
-        check_saved_model(folder)
+        check(Found(folder, "savedmodel"))
     return str(caught.value)
 
 
@@ -62,7 +64,7 @@ def test_a_deed_is_found_wherever_it_is_done(
 
 def test_a_model_of_tensorflow_1_passes_and_its_deed_does_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "vocabulary.txt").write_text("person\ncar\n")
-    check_saved_model(save_tf1(tmp_path / "good", tmp_path / "vocabulary.txt"))
+    check(Found(save_tf1(tmp_path / "good", tmp_path / "vocabulary.txt"), "savedmodel"))
     canary = tmp_path / "canary"
     folder = save_tf1(tmp_path / "bad", tmp_path / "vocabulary.txt", deed=write_file, canary=canary)
     assert "WriteFile in the main graph" in refused(folder)
@@ -80,7 +82,7 @@ def test_a_table_of_tensorflow_2_reads_its_own_file_and_no_other(tmp_path: Path)
     spec = tf.TensorSpec([None], tf.string)
     find = tf.function(lambda names: {"ids": module.table.lookup(names)}).get_concrete_function(spec)
     tf.saved_model.save(module, str(tmp_path / "m"), signatures=find)
-    check_saved_model(tmp_path / "m")
+    check(Found(tmp_path / "m", "savedmodel"))
 
     def change(model: Any) -> None:
         objects = model.meta_graphs[0].object_graph_def
@@ -129,7 +131,28 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     data.unlink()
     (tmp_path / "elsewhere").rename(folder / "inside")
     data.symlink_to(folder / "inside")
-    check_saved_model(folder)
+    check(Found(folder, "savedmodel"))
+
+
+@pytest.mark.parametrize("name", ["variables", "assets", "variables/more", "assets/more"])
+def test_a_link_in_a_circle_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "vocabulary.txt").write_text("person\n")
+    folder = save_tf1(tmp_path / "m", tmp_path / "vocabulary.txt")
+    if (folder / name).exists():
+        shutil.rmtree(folder / name)
+    (folder / name).symlink_to(Path(name).name)
+    assert f"{name} is a link in a circle" in refused(folder)
+
+
+@pytest.mark.parametrize("name", ["variables/variables.index", "assets/vocabulary.txt"])
+def test_what_it_needs_in_a_circle_cannot_be_loaded_though_trusted(tmp_path: Path, name: str) -> None:
+    (tmp_path / "vocabulary.txt").write_text("person\n")
+    folder = save_tf1(tmp_path / "m", tmp_path / "vocabulary.txt")
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(Path(name).name)
+    assert f"{name} is a link in a circle" in refused(folder)
+    with pytest.raises(ModelLoadError):
+        load_detector(folder, ModelOptions(trust=True)).close()
 
 
 def nested(levels: int) -> bytes:
@@ -151,10 +174,10 @@ def varint(number: int) -> bytes:
 def test_what_is_nested_too_deeply_is_damage(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(nested(5))
     with pytest.raises(ModelLoadError, match="not on the list"):
-        check_saved_model(tmp_path)
+        check(Found(tmp_path, "savedmodel"))
     (tmp_path / "saved_model.pb").write_bytes(nested(10_000))
     with pytest.raises(ModelLoadError, match=r"damaged or incomplete: saved_model\.pb cannot be parsed"):
-        check_saved_model(tmp_path)
+        check(Found(tmp_path, "savedmodel"))
 
 
 def test_sizes_without_sense_are_refused_though_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,13 +190,13 @@ def test_sizes_without_sense_are_refused_though_trusted(tmp_path: Path, monkeypa
     folder = save_constant(tmp_path / "m")
     bomb = edit(save_constant(tmp_path / "bomb"), change)
     with pytest.raises(ModelLoadError, match=r"one of its constants has 1\.84e"):
-        check_saved_model(bomb, trust=True)
+        check(Found(bomb, "savedmodel"), trust=True)
     monkeypatch.setattr(program, "MAX_NODES", 10)
     with pytest.raises(ModelLoadError, match=r"its graph has \d+ nodes"):
-        check_saved_model(folder, trust=True)
+        check(Found(folder, "savedmodel"), trust=True)
     monkeypatch.setattr(program, "MAX_BYTES", 1000)
     with pytest.raises(ModelLoadError, match="its graph has 0 MiB"):
-        check_saved_model(folder, trust=True)
+        check(Found(folder, "savedmodel"), trust=True)
 
 
 def test_three_hundred_damaged_graphs_are_refused_or_harmless(tmp_path: Path) -> None:
@@ -183,7 +206,7 @@ def test_three_hundred_damaged_graphs_are_refused_or_harmless(tmp_path: Path) ->
     for number in range(300):
         (tmp_path / "saved_model.pb").write_bytes(damaged(data, number))
         try:
-            check_saved_model(tmp_path)
+            check(Found(tmp_path, "savedmodel"))
             codes.append(0)
         except ModelLoadError as error:
             codes.append(error.exit_code)
@@ -207,7 +230,7 @@ def test_a_graph_made_to_be_slow_is_not(tmp_path: Path) -> None:
 
     folder = edit(save_constant(tmp_path / "m"), change)
     began_s = time.monotonic()
-    check_saved_model(folder)
+    check(Found(folder, "savedmodel"))
     assert time.monotonic() - began_s < 20
 
 
@@ -220,17 +243,17 @@ def real_models() -> list[Path]:
 def test_real_models_pass(path: Path) -> None:
     began_ns = time.perf_counter_ns()
     if path.name == "saved_model.pb":
-        check_saved_model(path.parent)
+        check(Found(path.parent, "savedmodel"))
     else:
-        check_frozen_graph(path)
+        check(Found(path, "frozen_graph"))
     print(f"{path.parent.name}/{path.name}: {(time.perf_counter_ns() - began_ns) / 1e6:.0f} ms")
 
 
 def test_the_models_of_the_tests_and_the_one_inside_pass(tmp_path: Path) -> None:
-    check_saved_model(MODEL_INSIDE)
-    check_saved_model(build_ssd_mobilenet(tmp_path / "ssd"))
-    check_saved_model(save_red_finder(tmp_path / "red"))
-    check_saved_model(save_constant(tmp_path / "constant", fail_at_call=3))
+    check(Found(MODEL_INSIDE, "savedmodel"))
+    check(Found(build_ssd_mobilenet(tmp_path / "ssd"), "savedmodel"))
+    check(Found(save_red_finder(tmp_path / "red"), "savedmodel"))
+    check(Found(save_constant(tmp_path / "constant", fail_at_call=3), "savedmodel"))
 
 
 @pytest.mark.slow
@@ -238,7 +261,7 @@ def test_what_keras_exports_passes(tmp_path: Path) -> None:
     keras = import_tensorflow().keras
     network = keras.applications.MobileNetV3Small(weights=None, input_shape=(64, 64, 3), classes=4)
     network.export(str(tmp_path / "keras"), verbose=False)
-    check_saved_model(tmp_path / "keras")
+    check(Found(tmp_path / "keras", "savedmodel"))
 
 
 def test_a_frozen_graph_may_touch_no_file(tmp_path: Path) -> None:
@@ -249,15 +272,15 @@ def test_a_frozen_graph_may_touch_no_file(tmp_path: Path) -> None:
     frozen.node.add(name="a", op="Placeholder")
     path = tmp_path / "frozen.pb"
     path.write_bytes(frozen.SerializeToString())
-    check_frozen_graph(path)
+    check(Found(path, "frozen_graph"))
     for operation in ("RestoreV2", "SaveV2", "ReadFile"):
         frozen.node.add(name=operation, op=operation)
     path.write_bytes(frozen.SerializeToString())
     with pytest.raises(ModelLoadError, match="files: RestoreV2 in the main graph, SaveV2 in the main graph, ReadFile"):
-        check_frozen_graph(path)
+        check(Found(path, "frozen_graph"))
     path.write_bytes(b"no graph")
     with pytest.raises(ModelLoadError, match="the frozen graph is damaged or incomplete"):
-        check_frozen_graph(path)
+        check(Found(path, "frozen_graph"))
 
 
 def test_a_refusal_costs_no_import_of_tensorflow(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import pytest
 
 from streamer.errors import ModelLoadError
 from streamer.models.formats.keras import load_keras
-from streamer.models.formats.recognise import Found
+from streamer.models.formats.recognise import Found, recognise
 from streamer.models.runtimes.tensorflow import import_tensorflow
 from streamer.models.safety import keras_files
 from streamer.models.safety.checks import check
 from streamer.models.safety.keras_files import keras_concerns
-from tests.keras_models import edit_keras, layer, network, save_keras, with_lambda
+from tests.keras_models import behind, edit_keras, joined, layer, network, save_keras, with_lambda
 
 ENDINGS = (".keras", ".h5")
 
@@ -132,12 +132,78 @@ SENSELESS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a class that is nothing": named("conv", class_name=None),
     "a module that is a number": named("conv", module=7),
     "a function that is a list": activation(config=[1]),
+    "a function that is nothing": activation(config=None),
+    "a function that is nothing, and no more": lambda config: config.update(
+        extra={"class_name": "function", "config": None}
+    ),
+    "a module that is 0": named("conv", module=0),
+    "a registered name that is a list": named("conv", registered_name=[1]),
 }
 
 
 @pytest.mark.parametrize("change", SENSELESS.values(), ids=SENSELESS)
-def test_what_makes_no_sense_is_damage(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    assert "damaged or incomplete" in refused(edit_keras(save_keras(tmp_path / "m.keras"), change))
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_makes_no_sense_is_damage(tmp_path: Path, change: Callable[[dict[str, Any]], None], ending: str) -> None:
+    assert "damaged or incomplete" in refused(edit_keras(save_keras(tmp_path / f"m{ending}"), change))
+
+
+@pytest.mark.parametrize("called", ["m.h5", "m.hdf5", "m.keras"])
+def test_an_archive_behind_an_hdf5_file_is_refused_though_trusted(tmp_path: Path, called: str) -> None:
+    canary = tmp_path / "canary"
+    archive = save_keras(tmp_path / "deed.keras", with_lambda(canary))
+    canary.unlink(missing_ok=True)
+    path = joined(tmp_path / called, save_keras(tmp_path / "honest.h5"), archive)
+    assert recognise(path).form == "keras"
+    for trust in (False, True):
+        with pytest.raises(ModelLoadError, match="an archive is hidden behind it"):
+            check(Found(path, "keras"), trust=trust)
+        with pytest.raises(ModelLoadError, match="an archive is hidden behind it"):
+            load_keras(path, trust=trust)
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("called", ["m.h5", "m.keras"])
+@pytest.mark.parametrize("front", [b"#" * 512, b"\x89HDF" + bytes(508)])
+def test_an_archive_behind_anything_else_is_damaged(tmp_path: Path, called: str, front: bytes) -> None:
+    path = behind(front, save_keras(tmp_path / "whole.keras"), tmp_path / called)
+    assert zipfile.is_zipfile(path)
+    assert "begins neither as an archive nor as an HDF5 file" in refused(path)
+    with pytest.raises(ModelLoadError, match="begins neither"):
+        load_keras(path, trust=True)
+
+
+def test_an_hdf5_file_behind_anything_else_is_damaged(tmp_path: Path) -> None:
+    import h5py  # noqa: PLC0415 - dear
+
+    path = behind(b"#" * 512, save_keras(tmp_path / "whole.h5"), tmp_path / "m.h5")
+    assert h5py.is_hdf5(path)
+    assert "begins neither as an archive nor as an HDF5 file" in refused(path)
+
+
+@pytest.mark.parametrize("called", ["m.h5", "m.keras"])
+def test_of_an_archive_with_an_hdf5_file_inside_the_archive_is_looked_at_and_loaded(
+    tmp_path: Path, called: str
+) -> None:
+    import h5py  # noqa: PLC0415 - dear
+
+    canary = tmp_path / "canary"
+    deed = {ending: save_keras(tmp_path / f"deed{ending}", with_lambda(canary)) for ending in ENDINGS}
+    honest = {ending: save_keras(tmp_path / f"honest{ending}") for ending in ENDINGS}
+    canary.unlink(missing_ok=True)
+
+    def both(archive: Path, hdf5: Path) -> Path:
+        path = joined(tmp_path / called, behind(b"PK\x03\x04" + bytes(508), hdf5, tmp_path / "inner"), archive)
+        assert h5py.is_hdf5(path)
+        return path
+
+    path = both(honest[".keras"], deed[".h5"])
+    assert keras_concerns(path) == ()
+    assert load_keras(path, trust=False).form == "Keras .keras"
+    path = both(deed[".keras"], honest[".h5"])
+    assert "run Python code" in refused(path)
+    with pytest.raises(ModelLoadError, match="cannot load it"):
+        load_keras(path, trust=False)
+    assert not canary.exists()
 
 
 def test_many_and_odd_names_make_a_short_message(tmp_path: Path) -> None:

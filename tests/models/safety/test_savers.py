@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from streamer.models.formats.recognise import Found
 from streamer.models.runtimes.tensorflow import import_tensorflow
-from streamer.models.safety.checks import check_saved_model
+from streamer.models.safety.checks import check
 from tests.hostile_models import edit, save_hostile, save_tf1
 from tests.models.safety.test_checks import graph, refused
 
@@ -123,5 +124,5 @@ SAVER_OF_2 = {
 @pytest.mark.parametrize(("change", "message"), SAVER_OF_2.values(), ids=SAVER_OF_2)
 def test_what_no_export_holds_is_refused(tmp_path: Path, change: Callable[[Any], None], message: str) -> None:
     folder = save_hostile(tmp_path / "m", tmp_path / "canary", deed=lambda _: None)
-    check_saved_model(folder)
+    check(Found(folder, "savedmodel"))
     assert message in refused(edit(folder, change))
