@@ -5,6 +5,7 @@ safety/checks.py, by who calls this.
 """
 
 import math
+from functools import cache, partial
 from pathlib import Path
 
 from streamer.errors import ModelLoadError
@@ -28,7 +29,7 @@ MAX_SIDE_PX = 4096
 _COLUMNS: tuple[Column, ...] = ("skip", "class", "score", "x1", "y1", "x2", "y2")
 """Of [1,1,N,7] as OpenCV gives it: the number of the image comes first."""
 
-_SCALING = frozenset({"Mul", "Sub", "Add", "AddV2", "BiasAdd", "RealDiv", "FusedBatchNorm", "FusedBatchNormV3"})
+_SCALING = frozenset({"Mul", "Sub", "Add", "AddV2", "BiasAdd", "RealDiv"})
 
 _OBJECT_DETECTION_API = "image_tensor"
 """What its exports call their input. They take RGB."""
@@ -40,7 +41,10 @@ _Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def load_opencv_dnn(path: Path, text_graph: Path) -> Loaded:
-    """A net of OpenCV's, ready to run: float32 [1,3,height,width] in. It was run once before, in another process.
+    """A net of OpenCV's, ready to run: float32 [1,3,height,width] in.
+
+    It is run once in another process at the size that its text states, else the usual one, and again there before its
+    first run here with an input of any other shape.
 
     Raises ModelLoadError for files that are damaged, do not belong together, or do what OpenCV cannot.
     """
@@ -52,11 +56,13 @@ def load_opencv_dnn(path: Path, text_graph: Path) -> Loaded:
         raise ModelLoadError("the text graph has no input, no Placeholder", where=str(text_graph))
     size_px = _stated_size_px(inputs[0], where=text_graph) or _size_of_priors_px(text)
     width, height = size_px or (None, None)
-    shapes = try_net(path, text_graph, size_px=size_px or USUAL_SIZE_PX)
+    trial = cache(partial(try_net, path, text_graph))
+    tried_width, tried_height = size_px or USUAL_SIZE_PX
+    shapes = trial((1, 3, tried_height, tried_width))
     outputs = tuple(TensorSpec(name, "float32", _open_rows(shape)) for name, shape in shapes.items())
     specs = tuple(TensorSpec(node.name, "float32", (1, 3, height, width)) for node in inputs)
     return Loaded(
-        graph=OpenCvGraph(read_net(path, text_graph)),
+        graph=OpenCvGraph(read_net(path, text_graph), trial=trial),
         signature=Signature("text graph", specs, outputs),
         form="OpenCV dnn",
         hints=_hints(text, inputs[0], outputs, is_sized=size_px is not None),
@@ -144,7 +150,8 @@ def _classes(detection: Node | None) -> tuple[int | None, int | None]:
 def _normalization(text: TextGraph, image: Node) -> _Normalization | None:
     """(mean, std) as what comes first in the text tells; None where it does not.
 
-    Where arithmetic or a normalisation comes first the net scales its pixels itself. Where that of the Object Detection
+    Where arithmetic comes first the net scales its pixels itself. A BatchNorm tells nothing: it normalises whatever it
+    was trained on, in OpenCV's face detector pixels that had their mean taken off. Where that of the Object Detection
     API was cut off, as older versions of tf_text_graph_ssd.py do, its MobileNets are left, which take -1..1.
     """
     first = [node for node in text.readers(image.name) if node.op != "PriorBox"]

@@ -1,7 +1,7 @@
 """OpenCV's dnn, kept quiet: it runs a net that was loaded, and nothing else."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from streamer.errors import ModelError
 from streamer.text import printable
 
+Trial = Callable[[tuple[int, ...]], object]
+"""Told the shape of an input, it raises ModelError where the net cannot be run with it. It remembers what it tried."""
+
 
 class OpenCvGraph:
     """A net of one input. Used by one thread at a time."""
 
-    def __init__(self, net: cv2.dnn.Net) -> None:
-        """Raises ModelError for a net without outputs."""
+    def __init__(self, net: cv2.dnn.Net, *, trial: Trial | None = None) -> None:
+        """trial: asked before each run; None runs whatever comes. Raises ModelError for a net without outputs."""
+        self._trial = trial
         with quiet():
             self._outputs = tuple(net.getUnconnectedOutLayersNames())
         if not self._outputs:
@@ -36,6 +40,8 @@ class OpenCvGraph:
             raise ModelError("the model is closed")
         if images.ndim != 4 or 0 in images.shape:  # OpenCV 5.0 divides by a side of 0
             raise ModelError(f"the model fails: it takes [1,3,height,width], not {list(images.shape)}")
+        if self._trial is not None:
+            self._trial(images.shape)
         try:
             with quiet():
                 self._net.setInput(np.ascontiguousarray(images, np.float32))

@@ -1,7 +1,8 @@
 """OpenCV's dnn tried on a net in a process of its own: a net that makes no sense can end the process that runs it.
 
 OpenCV 4.14 and 5.0 raise for most nets that are damaged. Some divide by zero or read where nothing is, which no handler
-catches; others never end. `try_net` is told, and survives. Its other half is this module as a program.
+catches; others never end. `try_net` is told, and survives. What it tells holds for the shape that it tried, on a black
+image: it is no sandbox, and no promise for other shapes. Its other half is this module as a program.
 """
 
 import json
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,14 +23,17 @@ from streamer.text import printable
 TIMEOUT_S = 60.0
 """How long a net may take to be loaded and run once."""
 
+_ROOT = str(Path(__file__).resolve().parents[3])
+"""The directory that holds the package."""
 
-def try_net(graph: Path, text: Path, *, size_px: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """The outputs' shapes for a black image of three channels and (width, height) `size_px`.
+
+def try_net(graph: Path, text: Path, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The outputs' shapes for a black image of `shape`: (batch, channels, height, width).
 
     Raises ModelLoadError for a net that cannot be loaded or run, ends its process, or takes too long.
     """
-    command = [sys.executable, "-m", __name__, str(graph), str(text), *map(str, size_px)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-m", __name__, str(graph), str(text), *map(str, shape)]
+    environment = {**os.environ, "PYTHONPATH": _search_path()}
     try:
         done = subprocess.run(
             command,
@@ -46,10 +51,30 @@ def try_net(graph: Path, text: Path, *, size_px: tuple[int, int]) -> dict[str, t
         raise _unfit(f"the process to try it in cannot be started: {error.strerror or error}", where=text) from error
     if done.returncode != 0:
         raise _unfit(f"it ends the process that runs it, {_ending(done.returncode)}", where=text)
-    outcome = json.loads(done.stdout.splitlines()[-1])
+    outcome = _outcome(done.stdout)
+    if outcome is None:
+        raise _unfit("it ends the process that runs it before that could tell what came of it", where=text)
     if "error" in outcome:
         raise _unfit(outcome["error"], where=text)
-    return {name: tuple(shape) for name, shape in outcome["shapes"].items()}
+    return {name: tuple(sides) for name, sides in outcome["shapes"].items()}
+
+
+def _search_path() -> str:
+    """Where this process finds its modules, for PYTHONPATH: what lies in the working directory is none of them.
+
+    The package comes last: an editable installation need not have its directory among them.
+    """
+    places = [place for place in sys.path if Path(place).is_absolute() and os.pathsep not in place]
+    return os.pathsep.join(dict.fromkeys([*places, _ROOT]))
+
+
+def _outcome(stdout: bytes) -> dict[str, Any] | None:
+    """What the last line says; None where the process did not come to say it."""
+    try:
+        outcome = json.loads(stdout.rpartition(b"\n")[2])
+    except ValueError:
+        return None
+    return outcome if isinstance(outcome, dict) else None
 
 
 def _ending(code: int) -> str:
@@ -64,10 +89,10 @@ def _unfit(why: str, *, where: Path) -> ModelLoadError:
     )
 
 
-def _main(graph: str, text: str, width: str, height: str) -> None:
+def _main(graph: str, text: str, *sides: str) -> None:
     try:
         net = OpenCvGraph(read_net(Path(graph), Path(text)))
-        outputs = net.run(np.zeros((1, 3, int(height), int(width)), np.float32))
+        outputs = net.run(np.zeros([int(side) for side in sides], np.float32))
         outcome: dict[str, object] = {"shapes": {name: output.shape for name, output in outputs.items()}}
     except cv2.error as error:
         outcome = {"error": short_reason(error)}
