@@ -21,6 +21,7 @@ from streamer.models.presets import matching, merged, preset_card
 from streamer.models.signature import TensorSpec
 
 API = "the Object Detection API"
+_TFLITE = "SSDs as TFLite"
 
 _API_NAMES = ("detection_boxes", "raw_detection_boxes")
 
@@ -92,6 +93,7 @@ def _known(
 ) -> Known:
     """What is known of the input. whole: the card with its preset, or the one that fits."""
     api = _is_of_api(head)
+    kind = API if api else _TFLITE if _has_post_process(loaded) else ""
     return Known(
         card=whole.input,
         own=card.card.input,
@@ -102,7 +104,7 @@ def _known(
         hints=loaded.hints,
         frame_size_px=frame_size_px,
         usual_scale=_usual_scale(loaded, api=api),
-        usual_rgb=API if api else "",
+        usual_rgb=kind,
     )
 
 
@@ -158,6 +160,11 @@ def _is_of_api(head: HeadCard) -> bool:
     return isinstance(head, (DecodedHead, AnchorHead)) and plain(head.boxes or "") in _API_NAMES
 
 
+def _has_post_process(loaded: Loaded) -> bool:
+    """Whether a TFLite file says itself what its outputs are: by TFLite_Detection_PostProcess, or by its metadata."""
+    return loaded.form == "TFLite" and bool(loaded.hints.roles)
+
+
 def _usual_scale(loaded: Loaded, *, api: bool) -> tuple[str, str] | None:
     """The range that a model of this kind takes as floats.
 
@@ -165,8 +172,8 @@ def _usual_scale(loaded: Loaded, *, api: bool) -> tuple[str, str] | None:
     0..255; its exporter to TFLite (export_tflite_graph_tf2.py) leaves it out, and the SSDs that it takes were trained
     on -1..1.
     """
-    if loaded.form == "TFLite" and loaded.hints.roles:
-        return "-1..1", "SSDs as TFLite"
+    if _has_post_process(loaded):
+        return "-1..1", _TFLITE
     return ("0..255", API) if api else None
 
 

@@ -114,12 +114,16 @@ def test_raw_heads_decoded_here_are_what_tensorflow_makes_of_them_in_its_graph(
     ours = _seen(model, _carded(model, outputs=_outputs_by_width(model)))
     theirs = _seen(build_ssd_mobilenet(tmp_path / "whole", seed=SEED))
     assert sum(map(len, theirs)) > 20
+    off_px = off_score = 0.0
     for mine, reference in zip(ours, theirs, strict=True):
         assert len(mine) == len(reference)
         twin = _twins(mine, reference)
         np.testing.assert_allclose(mine.scores[twin], reference.scores, atol=MAX_OFF_SCORE)
         np.testing.assert_allclose(mine.boxes[twin], reference.boxes, atol=MAX_OFF_PX)
         np.testing.assert_array_equal(mine.class_ids[twin] + 1, reference.class_ids)
+        off_px = max(off_px, float(np.abs(mine.boxes[twin] - reference.boxes).max()))
+        off_score = max(off_score, float(np.abs(mine.scores[twin] - reference.scores).max()))
+    print(f"{form}: {off_px:.5f} px, {off_score:.1e} of a score, {sum(map(len, theirs))} boxes")
 
 
 def _twins(mine: Detections, reference: Detections) -> NDArray[np.intp]:

@@ -124,6 +124,7 @@ def _hints(text: TextGraph, image: Node, outputs: tuple[TensorSpec, ...], *, is_
     first_class_id, class_count = _classes(text.nodes.get(found[0])) if head else (None, None)
     return Hints(
         normalization=_normalization(text, image),
+        normalization_from="the first nodes of its text graph",
         channel_order=_channel_order(image),
         first_class_id=first_class_id,
         class_count=class_count,
