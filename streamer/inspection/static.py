@@ -7,7 +7,8 @@ from streamer.inspection.findings import Inspection, TensorFact
 from streamer.models.formats.recognise import Found
 from streamer.models.formats.tflite_file import Subgraph, read_tflite_file
 from streamer.models.formats.tflite_metadata import writer_of
-from streamer.models.safety.program import Message, read_frozen_graph, read_saved_model, text_of, weights_in
+from streamer.models.safety.program import read_frozen_graph, read_saved_model, text_of, weights_in
+from streamer.models.schema import Message
 from streamer.models.signature import DEFAULT_SIGNATURE, TensorSpec
 
 _DTYPES = {

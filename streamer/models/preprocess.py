@@ -31,18 +31,10 @@ class Placement:
 
     def boxes_to_frame(self, boxes: NDArray[Any]) -> NDArray[np.float64]:
         """(N, 4) x1 y1 x2 y2 in pixels of the input -> the same in pixels of the frame."""
-        xyxy = np.asarray(boxes, np.float64)
+        (frame_width, frame_height), xyxy = self.frame_size_px, np.asarray(boxes, np.float64)
+        scale = frame_width / self.width, frame_height / self.height
         with np.errstate(invalid="ignore", over="ignore"):
-            return (xyxy - (self.left, self.top) * 2) * (self._scale * 2)
-
-    def boxes_to_input(self, boxes: NDArray[Any]) -> NDArray[np.float64]:
-        """The way there: what `boxes_to_frame` takes back."""
-        return np.asarray(boxes, np.float64) / (self._scale * 2) + (self.left, self.top) * 2
-
-    @property
-    def _scale(self) -> tuple[float, float]:
-        frame_width, frame_height = self.frame_size_px
-        return frame_width / self.width, frame_height / self.height
+            return (xyxy - (self.left, self.top) * 2) * (scale * 2)
 
 
 class ImageInput:
@@ -51,6 +43,8 @@ class ImageInput:
     def __init__(self, plan: InputPlan) -> None:
         self._plan = plan
         self._dtype = np.dtype(plan.spec.dtype)
+        mean, std = np.array(plan.mean), np.array(plan.std)
+        self._factor, self._shift = (1 / std).astype(np.float32), (mean / std).astype(np.float32)
         self._values = _values_of_pixels(plan, self._dtype)
         self._untouched = self._values is not None and all((row == np.arange(256)).all() for row in self._values)
 
@@ -85,6 +79,8 @@ class ImageInput:
         tensors = [self._tensor(image) for image in images]
         if self._plan.batch is None:
             return tensors[0]
+        if self._plan.batch == 1:
+            return tensors[0][np.newaxis]
         missing = self._plan.batch - len(tensors)
         return np.stack([*tensors, *(np.zeros_like(tensors[0]) for _ in range(missing))])
 
@@ -93,9 +89,7 @@ class ImageInput:
         if self._plan.channel_order == "rgb":
             tensor = cv2.cvtColor(tensor, cv2.COLOR_BGR2RGB)
         if self._values is None:
-            mean, std = np.array(self._plan.mean), np.array(self._plan.std)
-            tensor = tensor.astype(np.float32) * (1 / std).astype(np.float32) - (mean / std).astype(np.float32)
-            tensor = tensor.astype(self._dtype, copy=False)
+            tensor = (tensor.astype(np.float32) * self._factor - self._shift).astype(self._dtype, copy=False)
         elif not self._untouched:
             tensor = np.stack([self._values[channel][tensor[..., channel]] for channel in range(3)], axis=-1)
         else:

@@ -34,9 +34,10 @@ def glances(uri: str, *, count: int = COUNT) -> list[Image]:
         if Path(uri).exists() and stat.S_IFMT(file_mode(uri)) not in {stat.S_IFREG, stat.S_IFDIR}:
             return []
         with closing(open_source(uri)) as source:
-            info, first = source.info, [frame.image for frame in islice(source.frames(), count)]
-        starts_s = _starts_s(info, count)
-        return [image for start_s in starts_s for image in _at(uri, start_s)] if starts_s else first
+            starts_s = _starts_s(source.info, count)
+            if not starts_s:
+                return [frame.image for frame in islice(source.frames(), count)]
+        return [image for start_s in starts_s for image in _at(uri, start_s)]
     except SourceError as error:
         logger.warning("no look at the source before it is watched: %s", error)
         return []

@@ -1,6 +1,7 @@
 """A frame goes into a model and its boxes come back to where they were, whatever the sizes and the fit."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamer.models.options import Fit
 from streamer.models.plan import RANGES, InputPlan
-from streamer.models.preprocess import ImageInput
+from streamer.models.preprocess import ImageInput, Placement
 from streamer.models.signature import Quantization, TensorSpec
 
 SIDE = st.integers(1, 4096)
@@ -34,6 +35,13 @@ def _plan(
     )
 
 
+def _to_input(placement: Placement, boxes: NDArray[Any]) -> NDArray[np.float64]:
+    """The way there, of which `boxes_to_frame` is the way back."""
+    x_scale, y_scale = placement.width / placement.frame_size_px[0], placement.height / placement.frame_size_px[1]
+    there = np.asarray(boxes, np.float64) * [x_scale, y_scale, x_scale, y_scale]
+    return np.asarray(there + [placement.left, placement.top] * 2, np.float64)
+
+
 def _noise(width: int, height: int, seed: int = 1) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
@@ -44,11 +52,7 @@ def test_a_box_that_went_in_comes_back_to_a_thousandth_of_a_pixel(
 ) -> None:
     placement = ImageInput(_plan(model, fit=fit)).place(frame)
     box_px = np.array([corner]) * [*frame, *frame]
-    x_scale, y_scale = placement.width / frame[0], placement.height / frame[1]
-    inside = box_px * [x_scale, y_scale, x_scale, y_scale]
-    inside += np.array([placement.left, placement.top] * 2)
-    np.testing.assert_allclose(placement.boxes_to_frame(inside), box_px, atol=1e-3)
-    np.testing.assert_allclose(placement.boxes_to_input(box_px), inside, atol=1e-3)
+    np.testing.assert_allclose(placement.boxes_to_frame(_to_input(placement, box_px)), box_px, atol=1e-3)
 
 
 @given(frame=st.tuples(SIDE, SIDE), model=st.tuples(SIDE, SIDE), fit=FITS)
@@ -57,7 +61,7 @@ def test_every_fit_puts_the_middle_of_the_frame_near_the_middle_of_the_input(
 ) -> None:
     placement = ImageInput(_plan(model, fit=fit)).place(frame)
     middle = np.array([[frame[0] / 2, frame[1] / 2] * 2])
-    off = placement.boxes_to_input(middle)[0, :2] - np.array(model) / 2
+    off = _to_input(placement, middle)[0, :2] - np.array(model) / 2
     a_pixel = max(1.0, placement.width / frame[0], placement.height / frame[1])
     assert (np.abs(off) <= a_pixel).all()
 
@@ -73,7 +77,7 @@ def test_the_pixels_go_where_the_boxes_do(fit: Fit, frame: tuple[int, int], mode
     seen = taken.to_tensor(image)[0, ..., 0] >= 128
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     found = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
-    expected = taken.place(frame).boxes_to_input(np.array([[x1, y1, x2, y2]]))[0]
+    expected = _to_input(taken.place(frame), np.array([[x1, y1, x2, y2]]))[0]
     expected = np.clip(expected, 0, [*model, *model])
     np.testing.assert_allclose(found, expected, atol=1.01)
 

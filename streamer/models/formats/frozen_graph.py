@@ -14,7 +14,8 @@ from streamer.errors import ModelLoadError
 from streamer.models.formats.graph_body import range_of_function
 from streamer.models.loaded import Hints, Loaded
 from streamer.models.runtimes.tensorflow import TensorFlowGraph, import_tensorflow, short_reason
-from streamer.models.safety.program import Message, read_frozen_graph, weights_in
+from streamer.models.safety.program import read_frozen_graph, weights_in
+from streamer.models.schema import Message
 from streamer.models.signature import Signature, TensorSpec
 
 Tensor = Any

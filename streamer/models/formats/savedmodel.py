@@ -13,7 +13,8 @@ from streamer.errors import ModelLoadError
 from streamer.models.formats.graph_body import range_of_function
 from streamer.models.loaded import Hints, Loaded
 from streamer.models.runtimes.tensorflow import TensorFlowGraph, import_tensorflow, named_tensors, short_reason
-from streamer.models.safety.program import Message, read_saved_model, text_of, weights_in
+from streamer.models.safety.program import read_saved_model, text_of, weights_in
+from streamer.models.schema import Message
 from streamer.models.signature import DEFAULT_SIGNATURE, Signature, TensorSpec, choose_signature
 from streamer.text import printable
 

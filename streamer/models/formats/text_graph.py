@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 from streamer.errors import ModelLoadError
+from streamer.models.schema import Message, Schema, message_classes
 from streamer.text import printable
 
 MAX_BYTES = 16 << 20
@@ -23,7 +23,7 @@ MAX_NODES = 100_000
 
 _HINT = "it is written by OpenCV's tf_text_graph_*.py from the same .pb; a label map goes to --labels"
 
-_SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
+_SCHEMA: Schema = {
     "GraphDef": {"node": (1, "*NodeDef")},
     "NodeDef": {"name": (1, "string"), "op": (2, "string"), "input": (3, "*string"), "attr": (5, "*AttrEntry")},
     "AttrEntry": {"key": (1, "string"), "value": (2, "AttrValue")},
@@ -32,10 +32,7 @@ _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
     "Dim": {"size": (1, "int64")},
     "Tensor": {"float_val": (5, "*float")},
 }
-"""Message, field, its number, its type; * for any number of them. The names are those of TensorFlow's graph.proto."""
-
-Value = Any
-"""An attribute's value: a message made at run time."""
+"""The names are those of TensorFlow's graph.proto."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Node:
     name: str
     op: str
     inputs: tuple[str, ...]
-    attributes: Mapping[str, Value]
+    attributes: Mapping[str, Message]
 
     def integer(self, key: str) -> int | None:
         """An attribute that is a whole number; None where it is not there."""
@@ -128,7 +125,7 @@ def _read(path: Path) -> str:
         raise _no_graph(path, "it is no text") from error
 
 
-def _parsed(text: str, path: Path) -> Value:
+def _parsed(text: str, path: Path) -> Message:
     from google.protobuf import text_format  # noqa: PLC0415 - only who runs such a model pays for it
 
     try:
@@ -161,21 +158,5 @@ def _no_graph(path: Path, why: str) -> ModelLoadError:
 
 
 @cache
-def _graph_class() -> type[Value]:
-    """The class of a GraphDef, in a pool of its own: TensorFlow's is not touched."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415 - as above
-
-    kinds = descriptor_pb2.FieldDescriptorProto
-    scalars = {"string": kinds.TYPE_STRING, "int64": kinds.TYPE_INT64, "float": kinds.TYPE_FLOAT}
-    file = descriptor_pb2.FileDescriptorProto(name="text_graph.proto", package="streamer_text", syntax="proto3")
-    for message_name, fields in _SCHEMA.items():
-        message = file.message_type.add(name=message_name)
-        for name, (number, kind) in fields.items():
-            label = kinds.LABEL_REPEATED if kind.startswith("*") else kinds.LABEL_OPTIONAL
-            held = kind.removeprefix("*")
-            field = message.field.add(name=name, number=number, label=label, type=scalars.get(held, kinds.TYPE_MESSAGE))
-            if held not in scalars:
-                field.type_name = f".streamer_text.{held}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("streamer_text.GraphDef"))  # type: ignore[no-any-return]
+def _graph_class() -> type[Message]:
+    return message_classes(_SCHEMA)["GraphDef"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streamer.models.card import AnchorHead
 from streamer.models.heads import Outputs, RawDetections
 from streamer.models.heads.coding import decode
-from streamer.models.heads.reading import left, rows, suppression_text, wrong_shape
+from streamer.models.heads.reading import remaining, rows, suppression_text, wrong_shape
 from streamer.models.heads.scoring import Scoring
 
 
@@ -58,7 +58,7 @@ class AnchoredBoxes:
             variances=card.variances,
             input_size_px=input_size_px,
         )
-        return left(boxes, found.scores, found.class_ids, nms=card.nms, iou=card.iou, max_det=max_det)
+        return remaining(boxes, found.scores, found.class_ids, nms=card.nms, iou=card.iou, max_det=max_det)
 
     @property
     def _scoring(self) -> Scoring:

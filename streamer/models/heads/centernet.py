@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streamer.models.card import CenterNetHead
 from streamer.models.heads import Outputs, RawDetections
-from streamer.models.heads.reading import left, output, suppression_text, wrong_shape
+from streamer.models.heads.reading import output, remaining, suppression_text, wrong_shape
 from streamer.models.heads.scoring import Scoring
 
 _NEIGHBOURS = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
@@ -51,7 +51,7 @@ class CenterPoints:
         sides = self._pairs(outputs, self.sizes, rows, heat) * (cell_px if self.card.unit == "cells" else 1)
         with np.errstate(over="ignore", invalid="ignore"):
             boxes = np.concatenate([middles * cell_px - sides / 2, middles * cell_px + sides / 2], axis=1)
-        return left(boxes, scores, ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
+        return remaining(boxes, scores, ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
 
     def _pairs(
         self, outputs: Outputs, name: str | None, rows: NDArray[np.intp], heat: NDArray[Any]

@@ -11,7 +11,7 @@ from streamer.errors import ModelError
 from streamer.models.card import DecodedHead
 from streamer.models.heads import Outputs, RawDetections
 from streamer.models.heads.coding import corners, unit_of
-from streamer.models.heads.reading import left, output, suppression_text, wrong_shape
+from streamer.models.heads.reading import output, remaining, suppression_text, wrong_shape
 from streamer.models.heads.scoring import PADDING, Candidates, Scoring
 
 ONLY_CLASS = 1
@@ -57,7 +57,7 @@ class DecodedBoxes:
         chosen = boxes[found.rows, choices]
         unit = self.card.unit or unit_of(chosen)
         xyxy = corners(chosen, order=self.card.order or "yxyx", unit=unit, input_size_px=input_size_px)
-        return left(xyxy, found.scores, found.class_ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
+        return remaining(xyxy, found.scores, found.class_ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
 
     def _found(self, outputs: Outputs, boxes: NDArray[Any], conf: float) -> tuple[Candidates, NDArray[np.intp] | int]:
         """The rows that count, and which of a row's boxes is theirs."""

@@ -36,7 +36,7 @@ def wrong_shape(name: str, shape: Sequence[int], wanted: str) -> ModelError:
     return ModelError(f"the model gave {printable(name)} of shape [{dimensions}], where {wanted} are wanted")
 
 
-def left(
+def remaining(
     boxes: NDArray[np.float64],
     scores: NDArray[np.float64],
     class_ids: NDArray[np.float64],

@@ -11,7 +11,7 @@ from streamer.models.card import BOX_COLUMNS, Column, RowsHead
 from streamer.models.heads import Outputs, RawDetections
 from streamer.models.heads.coding import corners, unit_of
 from streamer.models.heads.decoded import ONLY_CLASS
-from streamer.models.heads.reading import left, output, suppression_text, wrong_shape
+from streamer.models.heads.reading import output, remaining, suppression_text, wrong_shape
 from streamer.models.heads.scoring import PADDING
 
 
@@ -49,7 +49,7 @@ class DetectionRows:
         numbers = np.stack([self._column(found, name) for name in columns], axis=1)
         boxes = corners(numbers, order=order, unit=self.card.unit or unit_of(numbers), input_size_px=input_size_px)
         ids = np.asarray(ids, np.float64)
-        return left(boxes, scores, ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
+        return remaining(boxes, scores, ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
 
     def _table(self, outputs: Outputs) -> NDArray[Any]:
         found, width = output(outputs, self.rows), len(self.card.columns)

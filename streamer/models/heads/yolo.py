@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streamer.models.card import YoloHead
 from streamer.models.heads import Outputs, RawDetections
 from streamer.models.heads.coding import corners, unit_of
-from streamer.models.heads.reading import left, output, suppression_text, wrong_shape
+from streamer.models.heads.reading import output, remaining, suppression_text, wrong_shape
 from streamer.models.heads.scoring import Candidates, Scoring, sigmoid
 
 
@@ -41,7 +41,7 @@ class YoloRows:
         boxes = corners(
             numbers, order=self.card.order, unit=self.card.unit or unit_of(numbers), input_size_px=input_size_px
         )
-        return left(boxes, found.scores, found.class_ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
+        return remaining(boxes, found.scores, found.class_ids, nms=self.card.nms, iou=self.card.iou, max_det=max_det)
 
     def _table(self, outputs: Outputs) -> NDArray[Any]:
         """(N, numbers a row)."""

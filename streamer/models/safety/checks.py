@@ -19,13 +19,11 @@ from streamer.errors import ModelLoadError
 from streamer.models.formats.recognise import Found
 from streamer.models.safety.file_access import MAIN_GRAPH, Use, assets, functions_called, functions_named, stray_files
 from streamer.models.safety.operations import ALLOWED, FILES, READERS, WRITERS, may_be_function, reason
-from streamer.models.safety.program import Message, read_frozen_graph, read_saved_model, text_of
-from streamer.text import printable
+from streamer.models.safety.program import read_frozen_graph, read_saved_model, text_of
+from streamer.models.safety.wording import listed
+from streamer.models.schema import Message
 
 logger = logging.getLogger(__name__)
-
-NAMED = 3
-"""How many operations of a kind a message names."""
 
 TRUST_HINT = "--trust-model runs it all the same; only do so if you know who made it"
 
@@ -140,9 +138,9 @@ def _assets_out(folder: Path, model: Message) -> list[str]:
 
 
 def _phrased(uses: Sequence[tuple[str, Use]], paths: Sequence[str]) -> tuple[str, ...]:
-    parts = [f"it reaches out of its folder: {_listed(paths)}"] if paths else []
+    parts = [f"it reaches out of its folder: {listed(paths)}"] if paths else []
     reasons = dict.fromkeys(why for why, _ in uses)
-    return (*parts, *(f"it contains operations that {why}: {_listed(_named(uses, why))}" for why in reasons))
+    return (*parts, *(f"it contains operations that {why}: {listed(_named(uses, why))}" for why in reasons))
 
 
 def _refuse(where: Path, found: Sequence[str], *, trust: bool) -> None:
@@ -161,8 +159,3 @@ def _named(uses: Sequence[tuple[str, Use]], why: str) -> list[str]:
         if other == why:
             places.setdefault(use.operation, use.place)
     return [f"{operation} in {place}" for operation, place in places.items()]
-
-
-def _listed(texts: Sequence[str]) -> str:
-    more = len(texts) - NAMED
-    return ", ".join(printable(text, limit=96) for text in texts[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from streamer.models.safety.operations import READERS, WRITERS
-from streamer.models.safety.program import Message, parse, text_of
+from streamer.models.safety.program import parse, text_of
+from streamer.models.schema import Message
 
 Work = Literal["save", "restore", "table"]
 

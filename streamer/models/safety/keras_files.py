@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from streamer.errors import ModelLoadError
 from streamer.models.formats.recognise import KerasEnding, head_of, keras_ending
+from streamer.models.safety.wording import listed
 from streamer.text import printable
 
 if TYPE_CHECKING:
@@ -43,9 +44,6 @@ RATIO_FROM_BYTES = 16 << 20
 
 MAX_OBJECTS = 1_000_000
 """Groups and arrays of one HDF5 file."""
-
-NAMED = 3
-"""How many names of a kind a message has."""
 
 Config = dict[str, Any]
 
@@ -172,7 +170,7 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
     strange += [name for name in set(names) if names.count(name) > 1][:1]
     if strange:
         raise ModelLoadError(
-            f"the Keras file is refused: {_listed(strange)} should not be in it",
+            f"the Keras file is refused: {listed(strange)} should not be in it",
             where=str(path),
             hint=f"Keras writes {CONFIG}, {METADATA}, {WEIGHTS} and assets/",
         )
@@ -243,9 +241,9 @@ def _walked(file: "h5py.File") -> Iterator[tuple[str, object]]:
 
 def _phrased(config: Config, links: Sequence[str]) -> tuple[str, ...]:
     uses = list(dict.fromkeys(use for described in _described(config) if (use := _use(described)) is not None))
-    parts = [f"it reaches out of its file: {_listed(links)}"] if links else []
+    parts = [f"it reaches out of its file: {listed(links)}"] if links else []
     reasons = dict.fromkeys(why for why, _ in uses)
-    return (*parts, *(f"it contains parts that {why}: {_listed([n for w, n in uses if w == why])}" for why in reasons))
+    return (*parts, *(f"it contains parts that {why}: {listed([n for w, n in uses if w == why])}" for why in reasons))
 
 
 def _described(config: Config) -> Iterator[Config]:
@@ -293,11 +291,6 @@ def _called(described: Config) -> str:
     place += f" ({registered})" if registered not in {None, given} else ""
     layer = config.get("name") if isinstance(config, dict) else None
     return f"{place} {layer!r}" if isinstance(layer, str) else place
-
-
-def _listed(texts: Sequence[str]) -> str:
-    more = len(texts) - NAMED
-    return ", ".join(printable(text, limit=96) for text in texts[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _damaged(path: Path, why: str) -> ModelLoadError:

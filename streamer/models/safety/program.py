@@ -10,9 +10,9 @@ is given twice, nor a name that is no UTF-8.
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from streamer.errors import ModelLoadError
+from streamer.models.schema import Message, Schema, message_classes
 
 MAX_BYTES = 1 << 30
 """Of a graph. Protobuf itself ends at 2 GiB; the largest detectors have their weights in variables/ besides."""
@@ -26,10 +26,7 @@ MAX_ELEMENTS = 1 << 28
 _WEIGHTS = frozenset({1, 2, 6, 11, 12, 13, 14, 15, 16, 19})
 """DataType (tensorflow/core/framework/types.proto) of floats, of int8, and of all that is quantised."""
 
-Message = Any
-"""A message of the schema: its classes are made at run time."""
-
-_SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
+_SCHEMA: Schema = {
     "SavedModel": {"meta_graphs": (2, "*MetaGraph")},
     "MetaGraph": {
         "info": (1, "MetaInfo"),
@@ -94,7 +91,6 @@ _SCHEMA: dict[str, dict[str, tuple[int, str]]] = {
     "ConcreteFunctionEntry": {"key": (1, "bytes"), "value": (2, "ConcreteFunction")},
     "ConcreteFunction": {"captures": (2, "*int64")},
 }
-"""Message, field, its number, its type; * for any number of them."""
 
 
 def read_saved_model(folder: Path) -> Message:
@@ -194,21 +190,4 @@ def _damaged(form: str, where: Path, why: str) -> ModelLoadError:
 
 @cache
 def _classes() -> dict[str, type[Message]]:
-    """The schema's messages, in a pool of their own: TensorFlow's are not touched."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415 - as above
-
-    field_kinds = descriptor_pb2.FieldDescriptorProto
-    scalars = {"bytes": field_kinds.TYPE_BYTES, "int64": field_kinds.TYPE_INT64}
-    file = descriptor_pb2.FileDescriptorProto(name="program.proto", package="streamer", syntax="proto3")
-    for name, fields in _SCHEMA.items():
-        message = file.message_type.add(name=name)
-        for field_name, (number, kind) in fields.items():
-            label = field_kinds.LABEL_REPEATED if kind.startswith("*") else field_kinds.LABEL_OPTIONAL
-            field = message.field.add(name=field_name, number=number, label=label)
-            held = kind.removeprefix("*")
-            field.type = scalars.get(held, field_kinds.TYPE_MESSAGE)
-            if held not in scalars:
-                field.type_name = f".streamer.{held}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"streamer.{name}")) for name in _SCHEMA}
+    return message_classes(_SCHEMA)

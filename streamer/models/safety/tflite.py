@@ -12,6 +12,7 @@ from streamer.models.formats.tflite import COMPILED, FLEX
 from streamer.models.formats.tflite_detection import POST_PROCESS
 from streamer.models.formats.tflite_file import TfliteFile, read_tflite_file
 from streamer.models.safety.operations import ALLOWED, UNKNOWN, reason
+from streamer.models.safety.wording import listed
 from streamer.text import printable
 
 MAX_TENSOR_BYTES = 1 << 30
@@ -19,9 +20,6 @@ MAX_TENSOR_BYTES = 1 << 30
 
 MAX_OPERATORS = 100_000
 """Of all graphs together; the largest detectors have some thousands."""
-
-NAMED = 3
-"""How many operations or tensors a message names."""
 
 COMPUTING = frozenset(
     {
@@ -48,10 +46,9 @@ def _operations(file: TfliteFile) -> Iterator[str]:
     for name in file.custom_operators():
         why = _reason(name)
         if why:
-            by_reason.setdefault(why, []).append(printable(name))
+            by_reason.setdefault(why, []).append(name)
     for why, names in by_reason.items():
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        yield f"it contains operations that {why}: {', '.join(names[:NAMED])}{more}"
+        yield f"it contains operations that {why}: {listed(names)}"
 
 
 def _reason(name: str) -> str:
@@ -71,5 +68,5 @@ def _sizes(file: TfliteFile) -> Iterator[str]:
     tensors = (tensor for subgraph in file.subgraphs for tensor in subgraph.tensors)
     large = [tensor for tensor in tensors if tensor.size_bytes > MAX_TENSOR_BYTES]
     if large:
-        named = ", ".join(f"{printable(tensor.name)} of {tensor.size_bytes >> 20} MiB" for tensor in large[:NAMED])
+        named = listed([f"{printable(tensor.name)} of {tensor.size_bytes >> 20} MiB" for tensor in large])
         yield f"it has tensors of more than {MAX_TENSOR_BYTES >> 20} MiB: {named}"
