@@ -80,6 +80,11 @@ class Detector(Protocol):
         """How many images at once suit it; 1 or more."""
 
     @property
+    def concurrency(self) -> int:
+        """How many calls of `detect` may be under way at once, each on a thread of its own, where it gains by that; 1
+        or more."""
+
+    @property
     def runtime(self) -> str:
         """What runs it, for people: `TensorFlow 2.21 CPU`."""
 
