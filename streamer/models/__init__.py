@@ -37,13 +37,13 @@ def load_detector(
     model that is no detector, ConfigError for a card, labels, classes or a scale that do not fit, ModelError when the
     model fails on a black frame.
     """
-    from streamer.models.opening import open_model  # noqa: PLC0415 - see above
+    from streamer.models.opening import open_to_run  # noqa: PLC0415 - see above
     from streamer.models.zoo.finding import find_model  # noqa: PLC0415 - see above
 
     options = options if options is not None else ModelOptions()
     found = MODEL_INSIDE if path is None else find_model(path)
     try:
-        return _warmed_up(open_model(found, options, input_size_px=input_size_px, pictures=pictures))
+        return _warmed_up(open_to_run(found, options, input_size_px=input_size_px, pictures=pictures))
     except MemoryError as error:
         raise ModelLoadError("there is not enough memory for it", where=str(found)) from error
 

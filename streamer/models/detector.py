@@ -1,4 +1,4 @@
-"""A model as a Detector: frame -> tensor -> graph -> boxes. It knows no form of model and no runtime."""
+"""A model as a Detector: frames -> outputs -> boxes. It knows no form of model and no runtime."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer import trace
 from streamer.errors import ModelError
 from streamer.frame import MAX_DETECTIONS, Detections, Image
 from streamer.labels import Labels
@@ -16,7 +17,7 @@ from streamer.models.loaded import Loaded
 from streamer.models.naming import Naming
 from streamer.models.options import ModelOptions
 from streamer.models.plan import Plan
-from streamer.models.preprocess import ImageInput
+from streamer.models.running import Run, SignatureRun
 
 logger = logging.getLogger(__name__)
 
@@ -25,32 +26,38 @@ WARM_UP_FRAMES = 2
 
 
 class ModelDetector:
-    """A detector made of a loaded graph and the plan of how it is fed and read. Used by one thread at a time.
+    """A detector made of an open model and the plan of how it is fed and read. Used by `concurrency` threads at a time.
 
     A graph that takes one image at a time is given them one by one; one that takes a batch of eight is given eight.
+
+    loaded: the model as its file describes it. run: what runs it; the signature as it was saved, if None.
 
     conf: the lowest score that is reported; may be changed while it runs.
     rejected: rows of the model's output that were no detections; the first are warned about, all are counted.
     """
 
-    def __init__(self, loaded: Loaded, plan: Plan, *, options: ModelOptions, naming: Naming) -> None:
+    def __init__(
+        self, loaded: Loaded, plan: Plan, *, options: ModelOptions, naming: Naming, run: Run | None = None
+    ) -> None:
         """Raises ConfigError for options that do not fit the model."""
         self.conf = options.conf
         self.rejected = 0
-        self._graph = loaded.graph
+        self._run: Run = run or SignatureRun(loaded.graph, plan)
         self._loaded = loaded
         self._plan = plan
         self._naming = naming
         self._named = naming.labels.known_ids
-        self._input = ImageInput(plan.input)
         self._max_det = min(options.max_det, MAX_DETECTIONS)
         self._classes = naming.labels.ids(options.classes) if options.classes else None
-        self._runtime = loaded.graph.runtime
         self._warned: set[str] = set()
 
     @property
     def batch(self) -> int:
-        return self._input.batch
+        return self._run.batch
+
+    @property
+    def concurrency(self) -> int:
+        return self._run.concurrency
 
     @property
     def labels(self) -> Labels:
@@ -58,7 +65,7 @@ class ModelDetector:
 
     @property
     def runtime(self) -> str:
-        return self._runtime
+        return self._run.runtime
 
     @property
     def plan(self) -> Plan:
@@ -68,11 +75,11 @@ class ModelDetector:
     @property
     def input_size_px(self) -> tuple[int, int]:
         """(width, height) of what the model is given in this run."""
-        return self._input.size_px
+        return self._run.size_px
 
     def describe(self) -> str:
         """One line: form, signature, input, scale, size, outputs, labels; `?` behind what nothing in the model says."""
-        plan, (width, height) = self._plan, self._input.size_px
+        plan, (width, height) = self._plan, self._run.size_px
         unsure = {choice.what for choice in plan.open_choices()}
 
         def marked(what: str, text: str) -> str:
@@ -88,13 +95,13 @@ class ModelDetector:
             f"{outputs}: {plan.head.describe()}",
             *([plan.card] if plan.card else []),
             self._naming.origin,
-            self._runtime,
+            self._run.runtime,
         ]
         return "; ".join(parts)
 
     def warm_up(self) -> None:
         """Run black frames, so that what is slow or wrong shows before a camera is opened. Raises ModelError."""
-        width, height = self._input.size_px
+        width, height = self._run.size_px
         for _ in range(WARM_UP_FRAMES):
             self.detect([np.zeros((height, width, 3), np.uint8)])
         self.rejected = 0
@@ -103,15 +110,16 @@ class ModelDetector:
         return [found for group in self._groups(images) for found in self._look(group)]
 
     def close(self) -> None:
-        self._graph.close()
+        self._run.close()
 
     def _groups(self, images: Sequence[Image]) -> Iterator[Sequence[Image]]:
         return (images[at : at + self.batch] for at in range(0, len(images), self.batch))
 
     def _look(self, images: Sequence[Image]) -> Iterator[Detections]:
-        outputs = self._graph.run(self._input.to_tensor(*images))
-        for row, image in enumerate(images):
-            yield self._read(outputs if self.batch == 1 else self._of_image(outputs, row), image)
+        outputs = self._run.outputs(images)
+        with trace.span("postprocess"):
+            for row, image in enumerate(images):
+                yield self._read(outputs if self.batch == 1 else self._of_image(outputs, row), image)
 
     def _of_image(self, outputs: Mapping[str, NDArray[Any]], row: int) -> dict[str, NDArray[Any]]:
         """The outputs of one image of a batch."""
@@ -126,10 +134,10 @@ class ModelDetector:
     def _read(self, outputs: Mapping[str, NDArray[Any]], image: Image) -> Detections:
         conf = max(self.conf, PADDING)
         most = MAX_DETECTIONS if self._classes is None else MAX_CANDIDATES  # other classes go after the head has read
-        raw = self._plan.head.read(outputs, input_size_px=self._input.size_px, conf=conf, max_det=most)
+        raw = self._run.head.read(outputs, input_size_px=self._run.size_px, conf=conf, max_det=most)
         size_px = (image.shape[1], image.shape[0])
         found = Detections.from_raw(
-            self._input.place(size_px).boxes_to_frame(raw.boxes),
+            self._run.place(size_px).boxes_to_frame(raw.boxes),
             raw.scores,
             raw.class_ids,
             size_px=size_px,

@@ -23,6 +23,12 @@ DEFAULT_SIZE_PX = (640, 480)
 MAX_SIDE_PX = 1280
 """The longer side of such an input at most: detectors shrink it to a few hundred pixels anyway."""
 
+SIZED_BY_FRAMES = ("that of the frames", "any size is taken")
+"""The reasons for a size that another run may not have."""
+
+ANY_SIDE_PX = 1 << 16
+"""Where it costs nothing: what shrinks the picture reads only what it needs."""
+
 FLOATS = ("float32", "float16", "float64")
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
 
@@ -41,7 +47,7 @@ class Known:
     own: what the model's card itself says; told: the same with the preset that it names; card: with the preset that
     fits, where it names none. origin, preset: what card and preset are called. options: the flags. hints: what the file
     says.
-    frame_size_px: (width, height) of the frames, where it is known.
+    frame_size_px: (width, height) of the frames, where it is known. max_side_px: of an input of any size, at most.
     usual_scale: the range of floats in models of this kind, and what kind that is; None where nobody can know.
     usual_rgb: whether models of this kind take RGB for certain, and what kind that is; empty where nobody can know.
     """
@@ -54,6 +60,7 @@ class Known:
     options: ModelOptions
     hints: Hints
     frame_size_px: tuple[int, int] | None
+    max_side_px: int = MAX_SIDE_PX
     usual_scale: tuple[str, str] | None = None
     usual_rgb: str = ""
 
@@ -133,10 +140,10 @@ def _size(spec: TensorSpec, known: Known) -> tuple[tuple[int, int], Choice]:
         fixed = _is_fixed(spec, known.card)
         why = "its shape" if fixed else known.source("size") if known.card.size else "its file"
         return (width, height), Choice("size", f"{width}x{height}", why)
-    free_width, free_height = _capped(known.frame_size_px or DEFAULT_SIZE_PX)
+    free_width, free_height = _capped(known.frame_size_px or DEFAULT_SIZE_PX, known.max_side_px)
     step = known.card.multiple_of or 1
     size_px = (width or _rounded_up(free_width, step), height or _rounded_up(free_height, step))
-    why = "that of the frames" if known.frame_size_px else "any size is taken"
+    why = SIZED_BY_FRAMES[0 if known.frame_size_px else 1]
     return size_px, Choice("size", f"{size_px[0]}x{size_px[1]}", why)
 
 
@@ -251,9 +258,9 @@ def _triple(values: tuple[float, ...]) -> Triple:
     return (first, *others) if len(others) == 2 else (first, first, first)  # type: ignore[return-value]
 
 
-def _capped(size_px: tuple[int, int]) -> tuple[int, int]:
+def _capped(size_px: tuple[int, int], max_side_px: int) -> tuple[int, int]:
     width, height = size_px
-    shrink = min(1.0, MAX_SIDE_PX / max(width, height))
+    shrink = min(1.0, max_side_px / max(width, height))
     return max(1, round(width * shrink)), max(1, round(height * shrink))
 
 

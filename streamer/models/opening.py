@@ -3,15 +3,18 @@
 Called by load_detector and by `streamer inspect`, so that both decide the same.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamer.errors import ModelLoadError
 from streamer.frame import Image
 from streamer.models.card_files import find_card, read_card
 from streamer.models.formats.loading import load
 from streamer.models.formats.recognise import Found, recognise
+from streamer.models.inputs import ANY_SIDE_PX, MAX_SIDE_PX
 from streamer.models.loaded import Loaded
 from streamer.models.naming import Naming, name_classes
 from streamer.models.options import ModelOptions
@@ -20,7 +23,12 @@ from streamer.models.safety.checks import check
 from streamer.models.understanding import CardInUse, understand
 
 if TYPE_CHECKING:
+    from streamer.models.choosing.recalling import Recalling
+    from streamer.models.choosing.record import Record
     from streamer.models.detector import ModelDetector
+    from streamer.models.running import LoweredRun
+
+logger = logging.getLogger(__name__)
 
 Pictures = Callable[[], Sequence[Image]]
 """Photographs to look at, (H, W, 3) uint8 BGR each; only asked for where something is open."""
@@ -28,7 +36,10 @@ Pictures = Callable[[], Sequence[Image]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedModel:
-    """A loaded model and all that was decided of it; nothing has run yet."""
+    """A model that can be run and all that was decided of it; nothing has run yet.
+
+    record: what was chosen to run it, where that was looked for.
+    """
 
     found: Found
     loaded: Loaded
@@ -36,12 +47,16 @@ class OpenedModel:
     naming: Naming
     card: CardInUse
     options: ModelOptions
+    record: "Record | None" = None
 
     def detector(self) -> "ModelDetector":
         """The Detector; closing it closes the model. Raises ConfigError for options that do not fit it."""
         from streamer.models.detector import ModelDetector  # noqa: PLC0415 - OpenCV, when there is something to run
 
-        return ModelDetector(self.loaded, self.plan, options=self.options, naming=self.naming)
+        run = self._run()
+        if run is not None:
+            self.loaded.graph.close()
+        return ModelDetector(self.loaded, self.plan, options=self.options, naming=self.naming, run=run)
 
     def with_plan(self, plan: Plan) -> "OpenedModel":
         """The same model, fed and read in another way."""
@@ -52,11 +67,22 @@ class OpenedModel:
         """Let the model go. Idempotent."""
         self.loaded.graph.close()
 
+    def _run(self) -> "LoweredRun | None":
+        """The chosen network, opened; None for the graph as it was saved."""
+        lowered = None if self.record is None else self.record.chosen(live=self.options.live)
+        if self.record is None or lowered is None:
+            return None
+        from streamer.models.networks import open_network  # noqa: PLC0415 - as above
+        from streamer.models.running import LoweredRun  # noqa: PLC0415 - as above
+
+        network = open_network(lowered, self.record.folder, live=self.options.live, threads=self.options.threads)
+        return LoweredRun(network, lowered, self.plan)
+
 
 def open_model(
     path: Path, options: ModelOptions, *, input_size_px: tuple[int, int] | None = None, pictures: Pictures | None = None
 ) -> OpenedModel:
-    """The model at `path`, understood.
+    """The model at `path`, understood, with the graph as it was saved.
 
     input_size_px: as load_detector takes it. pictures: what to look at where the model leaves something open.
 
@@ -65,6 +91,70 @@ def open_model(
     found = recognise(path)
     card = card_in_use(found, options)
     check(found, trust=options.trust)
+    return _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
+
+
+def open_to_run(
+    path: Path, options: ModelOptions, *, input_size_px: tuple[int, int] | None = None, pictures: Pictures | None = None
+) -> OpenedModel:
+    """The same, with what runs it fastest: what was chosen before, else it is chosen now.
+
+    Raises what `open_model` raises, and ModelLoadError where the runtime that was asked for cannot run it.
+    """
+    found = recognise(path)
+    runtime = options.runtime_in_use
+    if runtime == "tensorflow" or found.form == "opencv_dnn" or options.trust:
+        return _opened_as_saved(found, options, runtime, input_size_px=input_size_px, pictures=pictures)
+    if runtime == "opencv":
+        raise ModelLoadError(
+            "OpenCV's dnn runs a .pb with its .pbtxt beside it, and nothing else",
+            where=str(path),
+            hint="--runtime auto takes what can run it",
+        )
+    card = card_in_use(found, options)
+    check(found, trust=options.trust)
+    from streamer.models.choosing.recalling import Recalling  # noqa: PLC0415 - only who runs a model needs it
+
+    known = Recalling(found.path, options)
+    recalled = _recalled(known, found, card, options, input_size_px=input_size_px, looks=pictures is not None)
+    if recalled is not None:
+        return recalled
+    opened = _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
+    try:
+        return _chosen(opened, known, pictures, frame_size_px=input_size_px)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _opened_as_saved(
+    found: Found,
+    options: ModelOptions,
+    runtime: str,
+    *,
+    input_size_px: tuple[int, int] | None,
+    pictures: Pictures | None,
+) -> OpenedModel:
+    own = {"opencv_dnn": "opencv", "tflite": "litert"}.get(found.form, "tensorflow")
+    if runtime not in {"auto", own} and not (options.trust and runtime == "auto"):
+        raise ModelLoadError(
+            f"{runtime} cannot run it: it is of a form that {own} runs",
+            where=str(found.path),
+            hint=f"--runtime auto or {own}",
+        )
+    card = card_in_use(found, options)
+    check(found, trust=options.trust)
+    return _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
+
+
+def _opened(
+    found: Found,
+    card: CardInUse,
+    options: ModelOptions,
+    *,
+    input_size_px: tuple[int, int] | None,
+    pictures: Pictures | None,
+) -> OpenedModel:
     loaded = load(found, signature=options.signature, trust=options.trust)
     try:
         opened = open_loaded(found, loaded, card=card, options=options, input_size_px=input_size_px)
@@ -74,6 +164,70 @@ def open_model(
         raise
 
 
+def _recalled(
+    known: "Recalling",
+    found: Found,
+    card: CardInUse,
+    options: ModelOptions,
+    *,
+    input_size_px: tuple[int, int] | None,
+    looks: bool,
+) -> OpenedModel | None:
+    """The model as it is known from an earlier run; None where it has to be loaded all the same."""
+    record = known.record(input_size_px)
+    lowered = None if record is None else record.chosen(live=options.live)
+    if record is None or lowered is None:
+        return None
+    opened = _from_record(found, record, card=card, options=options, frame_size_px=input_size_px)
+    if looks and any(opened.plan.open_choices()):  # only the graph as it was saved can be fed in other ways
+        return None
+    return opened
+
+
+def _from_record(
+    found: Found, record: "Record", *, card: CardInUse, options: ModelOptions, frame_size_px: tuple[int, int] | None
+) -> OpenedModel:
+    lowered = record.chosen(live=options.live)
+    most = MAX_SIDE_PX if lowered is None or lowered.feeding is None else ANY_SIDE_PX
+    opened = open_loaded(
+        found, record.loaded(), card=card, options=options, input_size_px=frame_size_px, max_side_px=most
+    )
+    return replace(opened, record=record)
+
+
+def _chosen(
+    opened: OpenedModel, known: "Recalling", pictures: Pictures | None, *, frame_size_px: tuple[int, int] | None
+) -> OpenedModel:
+    from streamer.models.choosing.choice import Subject, choose, why_none  # noqa: PLC0415 - on first use only
+
+    record = known.record(frame_size_px)
+    if record is None:
+        subject = Subject(path=opened.found.path, loaded=opened.loaded, plan=opened.plan, naming=opened.naming)
+        shown = pictures() if pictures is not None else ()
+        key = known.key_for(opened.plan, frame_size_px)
+        record = choose(subject, opened.options, key=key, key_for_any=known.key(None), pictures=shown)
+    lowered = record.chosen(live=opened.options.live)
+    if lowered is None:
+        logger.debug("the graph runs as it was saved: %s", why_none(record))
+        return replace(opened, record=record)
+    if lowered.feeding is not None and frame_size_px is not None and max(frame_size_px) > MAX_SIDE_PX:
+        plan = understand(
+            opened.loaded,
+            card=opened.card,
+            options=opened.options,
+            input_size_px=frame_size_px,
+            max_side_px=ANY_SIDE_PX,
+        )
+        settled = {choice.what: choice for choice in opened.plan.choices if choice.what != "size"}
+        plan = replace(
+            opened.plan,
+            input=replace(opened.plan.input, size_px=plan.input.size_px),
+            choices=tuple(settled.get(choice.what, choice) for choice in plan.choices),
+        )
+        return replace(opened, plan=plan, record=record)
+    return replace(opened, record=record)
+
+
 def open_loaded(
     found: Found,
     loaded: Loaded,
@@ -81,9 +235,10 @@ def open_loaded(
     card: CardInUse,
     options: ModelOptions,
     input_size_px: tuple[int, int] | None = None,
+    max_side_px: int = MAX_SIDE_PX,
 ) -> OpenedModel:
     """A model that is loaded already, understood; it stays open. Raises SignatureError and ConfigError."""
-    plan = understand(loaded, card=card, options=options, input_size_px=input_size_px)
+    plan = understand(loaded, card=card, options=options, input_size_px=input_size_px, max_side_px=max_side_px)
     naming = _named(found, loaded, plan, card=card, options=options)
     return OpenedModel(found=found, loaded=loaded, plan=plan, naming=naming, card=card, options=options)
 

@@ -1,8 +1,9 @@
 """What can be asked of a model, whatever its form. Not how it is run; config and Python callers fill it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from streamer.errors import ConfigError
 
@@ -26,6 +27,15 @@ Order = Literal["yxyx", "xyxy", "cxcywh", "xywh"]
 """What the four numbers of a box are: two corners, the centre and the size, or a corner and the size."""
 
 
+Runtime = Literal["auto", "tensorflow", "openvino", "litert", "opencv"]
+"""What runs a model. auto: the fastest that sees what TensorFlow's own signature sees, measured once."""
+
+RUNTIME_VARIABLE = "STREAMER_RUNTIME"
+"""The variable of the environment that says it where nobody else does."""
+
+Device = Literal["auto", "cpu", "gpu"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """How a model is to be read and which of its detections count.
@@ -42,6 +52,10 @@ class ModelOptions:
     box_order, box_unit: what the numbers of finished boxes are.
     iou: above how much overlap the weaker of two boxes is left out, 0 to 1, where streamer does that itself.
     trust: whether a model is run that does more than detectors need, such as reading files; it is warned of.
+    runtime: what runs it; None takes what STREAMER_RUNTIME says, else auto. threads: cores that it may take, None for
+    as many as suit. device: where; auto takes a GPU that is found and is faster. gpu_mem_mb: the most of a GPU's memory
+    that TensorFlow takes; None lets it grow. int8: whether a form whose numbers were brought to 8 bits may be taken.
+    live: whether it is for a live stream, where the time of one picture counts, or for files, where their number does.
 
     Raises ConfigError for a number out of range.
     """
@@ -62,6 +76,23 @@ class ModelOptions:
     box_unit: Unit | None = None
     iou: float | None = None
     trust: bool = False
+    runtime: Runtime | None = None
+    threads: int | None = None
+    device: Device = "auto"
+    gpu_mem_mb: int | None = None
+    int8: bool = False
+    live: bool = False
+
+    @property
+    def runtime_in_use(self) -> Runtime:
+        """What `runtime` comes to. Raises ConfigError for a variable that says nothing known."""
+        if self.runtime is not None:
+            return self.runtime
+        said = os.environ.get(RUNTIME_VARIABLE) or "auto"
+        known: Runtime | None = next((name for name in get_args(Runtime) if name == said), None)
+        if known is None:
+            raise ConfigError(f"{said!r} is no runtime", where=RUNTIME_VARIABLE, hint=", ".join(get_args(Runtime)))
+        return known
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.conf <= 1.0:
@@ -70,3 +101,5 @@ class ModelOptions:
             raise ConfigError(f"{self.iou} is no overlap", where="--iou", hint="0 to 1")
         if self.max_det < 1:
             raise ConfigError(f"{self.max_det} is no number of boxes", where="--max-det", hint="1 or more")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"{self.threads} is no number of threads", where="--threads", hint="1 or more")

@@ -85,7 +85,7 @@ class ImageInput:
         return np.stack([*tensors, *(np.zeros_like(tensors[0]) for _ in range(missing))])
 
     def _tensor(self, image: Image) -> NDArray[Any]:
-        tensor: NDArray[Any] = _placed(image, self.place((image.shape[1], image.shape[0])))
+        tensor: NDArray[Any] = placed(image, self.place((image.shape[1], image.shape[0])))
         if self._plan.channel_order == "rgb":
             tensor = cv2.cvtColor(tensor, cv2.COLOR_BGR2RGB)
         if self._values is None:
@@ -121,7 +121,8 @@ def _cropped(frame_size_px: tuple[int, int], input_size_px: tuple[int, int]) -> 
     return Placement(frame_size_px, input_size_px, left, top, width * scale_x, height * scale_y)
 
 
-def _placed(image: Image, placement: Placement) -> Image:
+def placed(image: Image, placement: Placement) -> Image:
+    """The frame as it lies in the input; itself, not a copy, where it has just that size."""
     input_width, input_height = placement.input_size_px
     if placement.width > input_width or placement.height > input_height:
         scale_x, scale_y = placement.width / image.shape[1], placement.height / image.shape[0]

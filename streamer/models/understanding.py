@@ -13,7 +13,7 @@ from streamer.models.card import AnchorHead, Card, DecodedHead, HeadCard
 from streamer.models.heads import Head
 from streamer.models.heads.building import build_head, decoded_card
 from streamer.models.heads.roles import plain
-from streamer.models.inputs import Known, image_spec, plan_input, static_size_px
+from streamer.models.inputs import MAX_SIDE_PX, Known, image_spec, plan_input, static_size_px
 from streamer.models.loaded import Loaded
 from streamer.models.options import ModelOptions
 from streamer.models.plan import FIRST_CLASS_ID, Choice, Plan
@@ -41,11 +41,12 @@ def understand(
     card: CardInUse | None = None,
     options: ModelOptions | None = None,
     input_size_px: tuple[int, int] | None = None,
+    max_side_px: int = MAX_SIDE_PX,
 ) -> Plan:
     """The plan for a model.
 
     card: what is known of it besides; options: the flags. input_size_px: (width, height) of the frames, where it is
-    known: the size that a model of any size is given.
+    known: the size that a model of any size is given. max_side_px: the longer side of that at most.
 
     Raises SignatureError for a model that is no detector, or not the one that its card describes, and ConfigError for
     flags and cards that do not fit it.
@@ -57,6 +58,7 @@ def understand(
     whole, preset = _whole_card(loaded, spec, card.card)
     head_card = _with_head_flags(whole, options)
     known = _known(loaded, card, whole, head_card, preset=preset, options=options, frame_size_px=input_size_px)
+    known = replace(known, max_side_px=max_side_px)
     input_plan, choices = plan_input(spec, known)
     head = build_head(
         head_card,

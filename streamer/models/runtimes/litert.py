@@ -1,4 +1,4 @@
-"""LiteRT, kept quiet: it runs one graph of a .tflite file, and nothing else.
+"""LiteRT, kept quiet: it runs one graph of a .tflite file, or a network that was cut out of another form.
 
 Where ai-edge-litert has no package for the machine, the interpreter inside TensorFlow does it. Not safe to be handed
 files that nobody has looked at: tflite_file.py reads them before.
@@ -7,15 +7,16 @@ files that nobody has looked at: tflite_file.py reads them before.
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError
-from streamer.models.runtimes.quiet import c_stderr_aside
+from streamer.models.runtimes.quiet import c_stderr_aside, stderr_aside
 from streamer.models.runtimes.tensorflow import import_tensorflow
 from streamer.text import printable
 
@@ -63,6 +64,11 @@ class LiteRTGraph:
         self._quantizations = {name: detail["quantization_parameters"] for name, detail in details.items()}
 
     @property
+    def output_tensors(self) -> Mapping[str, int]:
+        """Which tensors of the file the outputs are: in the order in which its graph gives them."""
+        return self._output_tensors
+
+    @property
     def runtime(self) -> str:
         """`LiteRT 2.3 CPU`."""
         return f"{self._runtime} CPU"
@@ -104,8 +110,8 @@ class LiteRTGraph:
         return {name: by_tensor[tensor] for name, tensor in self._output_tensors.items()}
 
 
-def _interpreter(content: bytes) -> tuple[Any, str]:
-    """An interpreter of the file, and what it is called."""
+def _interpreter(content: bytes, *, threads: int = 0) -> tuple[Any, str]:
+    """An interpreter of the file, and what it is called. threads: 0 for as many as there are cores."""
     try:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - only who runs a .tflite needs it
     except ImportError:
@@ -116,7 +122,7 @@ def _interpreter(content: bytes) -> tuple[Any, str]:
         name, version, made = "LiteRT", metadata.version("ai-edge-litert"), Interpreter
     with c_stderr_aside(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
-        interpreter = made(model_content=content, num_threads=_cores())
+        interpreter = made(model_content=content, num_threads=threads or _cores())
     return interpreter, f"{name} {'.'.join(version.split('.')[:2])}"
 
 
@@ -152,3 +158,89 @@ def _reason(error: Exception) -> str:
     """The first line of an error, without the place in LiteRT's sources."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return printable(_PLACE.sub("", lines[0]) if lines else "", limit=160) or type(error).__name__
+
+
+def converted(function: Any, *, examples: Sequence[NDArray[Any]] = ()) -> bytes:  # noqa: ANN401 - TensorFlow's
+    """A function of TensorFlow as a .tflite file. Raises ModelLoadError where its converter does not take it.
+
+    examples: of what it takes; with them its numbers become 8 bits, in the ranges that the examples show.
+    """
+    tensorflow = import_tensorflow()
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function], trackable_obj=tensorflow.Module())
+    if examples:
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([example] for example in examples)
+    try:
+        with stderr_aside(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return bytes(converter.convert())
+    except Exception as error:
+        raise ModelLoadError(f"LiteRT's converter does not take it: {_reason(error)}") from error
+
+
+class LiteRTNetwork:
+    """One network in a .tflite file, with an interpreter for each call that runs at once.
+
+    outputs: by the names that `run` gives them, `#12` for tensor 12 of the file; anything else goes by its place.
+    """
+
+    def __init__(self, content: bytes, *, outputs: Mapping[str, str], streams: int, threads: int) -> None:
+        self._free: SimpleQueue[_Interpreter] = SimpleQueue()
+        self._closed = False
+        self.concurrency = streams
+        try:
+            for _ in range(streams):
+                interpreter, self._runtime = _interpreter(content, threads=max(1, threads // streams))
+                with c_stderr_aside():
+                    interpreter.allocate_tensors()
+                self._free.put(_Interpreter(interpreter, outputs))
+        except ModelLoadError:
+            raise
+        except Exception as error:
+            raise _refused(error) from error
+
+    @property
+    def runtime(self) -> str:
+        """`LiteRT 2.3 CPU`."""
+        return f"{self._runtime} CPU"
+
+    def run(self, tensor: NDArray[Any], *, frame_size_px: tuple[int, int]) -> Outputs:
+        """Outputs by name. Raises ModelError where LiteRT fails."""
+        if self._closed:
+            raise ModelError("the model is closed")
+        interpreter = self._free.get()
+        try:
+            return interpreter.run(tensor, frame_size_px)
+        except Exception as error:
+            raise ModelError(f"the model fails: {_reason(error)}") from error
+        finally:
+            self._free.put(interpreter)
+
+    def close(self) -> None:
+        """Let go of the network. Idempotent."""
+        self._closed = True
+        while not self._free.empty():
+            self._free.get()
+
+
+class _Interpreter:
+    """An interpreter with its tensors allocated; run by one thread at a time."""
+
+    def __init__(self, interpreter: Any, outputs: Mapping[str, str]) -> None:  # noqa: ANN401 - LiteRT comes without types
+        self._interpreter = interpreter
+        inputs = sorted(interpreter.get_input_details(), key=lambda detail: -len(detail["shape"]))
+        self._inputs = [int(detail["index"]) for detail in inputs]
+        details = interpreter.get_output_details()
+        by_tensor = {f"#{detail['index']}": detail for detail in details}
+        places = zip(outputs.items(), details, strict=True)
+        self._outputs = {name: by_tensor.get(tensor, detail) for (name, tensor), detail in places}
+
+    def run(self, tensor: NDArray[Any], frame_size_px: tuple[int, int]) -> Outputs:
+        self._interpreter.set_tensor(self._inputs[0], tensor)
+        for index in self._inputs[1:]:
+            self._interpreter.set_tensor(index, np.array([1, frame_size_px[1], frame_size_px[0], 3], np.int32))
+        self._interpreter.invoke()
+        return {
+            name: _real(self._interpreter.get_tensor(detail["index"]), detail["quantization_parameters"])
+            for name, detail in self._outputs.items()
+        }

@@ -67,3 +67,24 @@ def _nowhere() -> int | None:
     libc.fopen.restype = ctypes.c_void_p
     address: int | None = libc.fopen(os.devnull.encode(), b"w")
     return address
+
+
+@contextmanager
+def stderr_aside() -> Iterator[None]:
+    """Let all that the process writes to its file of errors go nowhere, for the length of the block.
+
+    For converters that write there without C's stream. Nothing else is said meanwhile, so keep it short.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -49,11 +49,26 @@ class TensorFlowGraph:
         self._tensorflow = import_tensorflow()
 
     @property
+    def function(self) -> Any:  # noqa: ANN401 - TensorFlow comes without types
+        """What is run: for those who make another form of it. Raises ModelError when it is closed."""
+        if self._function is None:
+            raise ModelError("the model is closed")
+        return self._function
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What outputs without names are called, in order."""
+        return self._output_names
+
+    @property
+    def concurrency(self) -> int:
+        """One call takes all cores."""
+        return 1
+
+    @property
     def runtime(self) -> str:
         """`TensorFlow 2.21 CPU`."""
-        version = ".".join(self._tensorflow.__version__.split(".")[:2])
-        device = "GPU" if self._tensorflow.config.list_logical_devices("GPU") else "CPU"
-        return f"TensorFlow {version} {device}"
+        return runtime_name()
 
     def run(self, images: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Outputs by name. Raises ModelError for whatever TensorFlow raises."""
@@ -69,6 +84,14 @@ class TensorFlowGraph:
     def close(self) -> None:
         """Let go of the graph and its variables. Idempotent."""
         self._function = self._loaded = None
+
+
+def runtime_name() -> str:
+    """`TensorFlow 2.21 CPU`."""
+    tensorflow = import_tensorflow()
+    version = ".".join(tensorflow.__version__.split(".")[:2])
+    device = "GPU" if tensorflow.config.list_logical_devices("GPU") else "CPU"
+    return f"TensorFlow {version} {device}"
 
 
 def named_tensors(given: Any, names: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ANN401 - whatever a function gives
