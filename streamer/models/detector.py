@@ -53,6 +53,10 @@ class ModelDetector:
         return self._input.batch
 
     @property
+    def concurrency(self) -> int:
+        return 1
+
+    @property
     def labels(self) -> Labels:
         return self._naming.labels
 
