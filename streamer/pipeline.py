@@ -1,7 +1,8 @@
 """The corridor: joins a source, a detector, sinks and a view, and knows none of them by name.
 
-A capture thread reads frames, an inference thread runs the detector, a render thread draws, and each sink has a thread
-of its own; the thread that calls `run` owns the view and supervises. Two plans of wiring:
+A capture thread reads frames, inference threads run the detector (one for a live stream, for a file as many as suit the
+detector), a render thread draws, and each sink has a thread of its own; the thread that calls `run` owns the view and
+supervises. Two plans of wiring:
 
     file   capture -> inference -> render -> sinks, view      every hand-over waits: lossless, and in order
     live   capture -> inference (newest frame only)           every hand-over discards what is oldest
@@ -14,13 +15,14 @@ first cause is what the caller gets.
 import logging
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal, get_args
 
 from streamer.channel import Channel, ChannelClosed, ChannelEmpty, Policy
 from streamer.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
 from streamer.errors import ConfigError
 from streamer.flow.front import Front
-from streamer.flow.inference import Inference
+from streamer.flow.inference import Inference, Look
 from streamer.flow.lane import Lane
 from streamer.flow.meters import Meters
 from streamer.flow.newest import Newest
@@ -28,6 +30,7 @@ from streamer.flow.report import Ending, Report
 from streamer.flow.stage import Stage
 from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
+from streamer.flow.turns import Turns
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analyzer, Command, Detector, Sink, Source, View
 
@@ -95,13 +98,15 @@ class Pipeline:
         self._tally = Tally()
         self._meters = Meters()
         self._inference = Inference(detector, clock=self._clock, tally=self._tally, meters=self._meters)
+        self._workers = 1 if self._live else detector.concurrency
+        self._turns = Turns(self._gather, workers=self._workers)
         self._newest = Newest(self._clock, depth=2 * BURST_ITEMS)
         self._patience_ns = 0
 
         self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
         self._to_detect: Channel[Frame] = Channel(
             "detect",
-            capacity=1 if self._live else max(AHEAD_ITEMS, detector.batch),
+            capacity=1 if self._live else max(AHEAD_ITEMS, detector.batch, self._workers + 1),
             policy=self._policy,
             size_of=lambda frame: frame.image.nbytes,
             max_bytes=AHEAD_BYTES,
@@ -235,15 +240,26 @@ class Pipeline:
 
     def _start(self) -> None:
         infer = self._infer_newest if self._live else self._infer_every
-        plan = [
-            ("capture", self._capture, self._leave_capture),
-            ("inference", infer, self._leave_inference),
-            ("render", self._render, self._leave_render),
+        stages = [
+            self._stage("capture", self._capture, self._leave_capture),
+            *(
+                self._stage(name, partial(infer, worker), partial(self._leave_inference, worker))
+                for worker, name in enumerate(self._inference_names)
+            ),
+            self._stage("render", self._render, self._leave_render),
         ]
-        stages = [Stage(name, body, leave=leave, clock=self._clock) for name, body, leave in plan]
         if fps := self._source.info.fps:
             stages[0].patience_ns = round(SLOW_FRAMES * NS_PER_S / fps)
         self._supervisor.start([*stages, *(lane.stage(self._clock) for lane in self._lanes)])
+
+    def _stage(self, name: str, body: Callable[[Stage], None], leave: Callable[[], None]) -> Stage:
+        return Stage(name, body, leave=leave, clock=self._clock)
+
+    @property
+    def _inference_names(self) -> list[str]:
+        if self._workers == 1:
+            return ["inference"]
+        return [f"inference {number}" for number in range(1, self._workers + 1)]
 
     def _capture(self, stage: Stage) -> None:
         frames = self._source.frames()
@@ -271,21 +287,27 @@ class Pipeline:
             self._tally.discarded(frame.index)
             raise
 
-    def _infer_every(self, stage: Stage) -> None:
-        while frames := self._gather():
-            for frame, detections in zip(frames, self._inference.detect(stage, frames), strict=True):
-                failed = detections is None
-                self._to_render.put(
-                    Result(frame, Detections.unknown() if detections is None else detections, failed=failed)
-                )
+    def _infer_every(self, worker: int, stage: Stage) -> None:
+        for turn, frames in self._turns.taken_by(worker):
+            looks = self._inference.look(stage, frames)
+            with self._turns.turn(turn):
+                for look in looks:
+                    self._to_render.put(self._counted(look))
 
-    def _infer_newest(self, stage: Stage) -> None:
+    def _infer_newest(self, _worker: int, stage: Stage) -> None:
         for frame in self._to_detect:
-            (detections,) = self._inference.detect(stage, [frame])
+            (look,) = self._inference.look(stage, [frame])
+            detections = self._inference.count(look)
             if detections is None:
                 self._newest.skip(frame.index)
             else:
                 self._newest.publish(frame, detections)
+
+    def _counted(self, look: Look) -> Result:
+        detections = self._inference.count(look)
+        if detections is None:
+            return Result(look.frame, Detections.unknown(), failed=True)
+        return Result(look.frame, detections)
 
     def _gather(self) -> list[Frame]:
         """The next frames of a file, as many as are there and suit the detector; none at the end."""
@@ -368,7 +390,9 @@ class Pipeline:
         if self._live:
             self._to_render.close()
 
-    def _leave_inference(self) -> None:
+    def _leave_inference(self, worker: int) -> None:
+        if not self._live and not self._turns.leave(worker):
+            return  # the others still owe frames
         self._to_detect.abort()
         self._newest.close()
         if not self._live:
@@ -447,7 +471,7 @@ class Pipeline:
         hung = {stage.name for stage in self._supervisor.abandoned}
         parts: list[Source | Detector | Sink | View] = [self._source]
         parts += [self._view] if self._view is not None else []
-        parts += [self._detector] if "inference" not in hung else []
+        parts += [self._detector] if hung.isdisjoint(self._inference_names) else []
         parts += [lane.sink for lane in self._lanes if lane.stage_name not in hung]
         for last_act in (self._inference.check, *(part.close for part in parts)):
             try:

@@ -1,14 +1,18 @@
-"""The pipeline's parts on their own: the newest detections, the books, the watchdog, the front."""
+"""The pipeline's parts on their own: turns, the newest detections, the books, the watchdog, the front."""
+
+import threading
+from collections.abc import Iterator
 
 import pytest
 
-from streamer.channel import Policy
+from streamer.channel import ChannelClosed, Policy
 from streamer.clock import NS_PER_S, FakeClock, MonotonicClock
 from streamer.flow.front import BRIEF_S, IDLE_S, Front
 from streamer.flow.meters import Meters
 from streamer.flow.newest import Newest
 from streamer.flow.stage import Stage, Work
 from streamer.flow.tally import Tally
+from streamer.flow.turns import Turns
 from streamer.flow.watchdog import MAX_GAP_NS, Watchdog
 from streamer.frame import Detections, Frame, Ledger, Result, Status
 from streamer.interfaces import Command
@@ -58,6 +62,65 @@ class TestNewest:
         newest = Newest(FakeClock(), depth=4)
         newest.close()
         assert len(newest.lookup(frame(1), patience_ns=3600 * NS_PER_S)) == 0
+
+
+class TestTurns:
+    def turns(self, count: int, *, workers: int) -> Turns[int]:
+        there: Iterator[int] = iter(range(count))
+        return Turns(lambda: [number for number in [next(there, None)] if number is not None], workers=workers)
+
+    def test_what_is_ready_first_waits_for_what_was_taken_first(self) -> None:
+        turns, handed_on = self.turns(3, workers=3), list[int]()
+        ready = [threading.Event() for _ in range(3)]
+
+        def work(worker: int) -> None:
+            for turn, (item,) in turns.taken_by(worker):
+                assert ready[item].wait(30)
+                ready[item - 1].set()  # only now may the one before it be ready
+                with turns.turn(turn):
+                    handed_on.append(item)
+
+        threads = [threading.Thread(target=work, args=(worker,)) for worker in range(3)]
+        for thread in threads:
+            thread.start()
+        ready[2].set()
+        for thread in threads:
+            thread.join()
+        assert handed_on == [0, 1, 2]
+
+    def test_the_last_one_to_finish_closes_up(self) -> None:
+        turns = self.turns(2, workers=2)
+        one, other = turns.taken_by(0), turns.taken_by(1)
+        with turns.turn(next(one)[0]):
+            turn, _ = next(other)
+        assert list(one) == []
+        assert not turns.leave(0)
+        with turns.turn(turn):
+            pass
+        assert list(other) == []
+        assert turns.leave(1)
+        assert turns.leave(0)
+
+    def test_who_leaves_with_work_undone_lets_nobody_wait(self) -> None:
+        turns = self.turns(9, workers=2)
+        one, other = turns.taken_by(0), turns.taken_by(1)
+        next(one)
+        turn, _ = next(other)
+        refused = list[ChannelClosed]()
+
+        def wait() -> None:
+            try:
+                with turns.turn(turn):
+                    pass
+            except ChannelClosed as closed:
+                refused.append(closed)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert turns.leave(0)
+        waiting.join()
+        assert len(refused) == 1
+        assert turns.leave(1)
 
 
 class TestTally:

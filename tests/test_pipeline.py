@@ -1,10 +1,13 @@
 """The corridor: what is lossless, what is newest, what the books say, and how every way of ending ends."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamer.clock import NS_PER_S, FakeClock
 from streamer.errors import ModelError, SinkError, SourceLost
@@ -86,6 +89,95 @@ def test_analyzers_see_every_frame_and_pass_more_on() -> None:
     Pipeline(ScriptedSource(3), FakeDetector(), [sink], analyzers=[Counter(), Counter()]).run()
     assert [len(result.events) for result in sink.results] == [2, 2, 2]
     assert all(len(result.detections) == 0 for result in sink.results)
+
+
+class OwnClass(FakeDetector):
+    """Sees on a frame of `ScriptedSource` one thing, of the class that is the frame's number."""
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        super().detect(images)
+        return [
+            Detections.from_raw([[1, 1, 9, 9]], [0.9], [image[0, 0, 0]], size_px=(image.shape[1], image.shape[0]))
+            for image in images
+        ]
+
+
+class TestSeveralInFlight:
+    @given(seed=st.integers(0, 2**32), count=st.integers(0, 60), concurrency=st.integers(1, 4), batch=st.integers(1, 3))
+    @settings(max_examples=40, deadline=None)
+    def test_whoever_is_faster_results_come_in_order_and_none_is_lost(
+        self, seed: int, count: int, concurrency: int, batch: int
+    ) -> None:
+        chance, sink = random.Random(seed), ListSink()
+
+        def dawdle(_number: int) -> None:
+            threading.Event().wait(chance.choice([0, 0, 0.0005, 0.002]))
+
+        detector = OwnClass(on_detect=dawdle, concurrency=concurrency, batch=batch)
+        pipeline = Pipeline(ScriptedSource(count), detector, [sink])
+        assert check(pipeline.run().ledger) == Ledger(produced=count, inferred=count, recorded=count)
+        assert sink.indexes == list(range(count))
+        assert [int(result.detections.class_ids[0]) for result in sink.results] == list(range(count))
+
+    def test_as_many_as_suit_the_detector_are_under_way(self) -> None:
+        together = threading.Barrier(3, timeout=30)
+
+        def wait(_number: int) -> None:
+            together.wait()
+
+        detector = FakeDetector(on_detect=wait, concurrency=3)
+        assert Pipeline(ScriptedSource(30), detector, [ListSink()]).run().ledger.inferred == 30
+
+    def test_of_a_live_stream_one_frame_is_in_flight(self) -> None:
+        under_way, most = list[int](), list[int]()
+
+        class Counting(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                under_way.append(1)
+                most.append(len(under_way))
+                try:
+                    return super().detect(images)
+                finally:
+                    under_way.pop()
+
+        source = ScriptedSource(30, live=True, interval_s=0.001)
+        Pipeline(source, Counting(concurrency=4), [ListSink()]).run()
+        assert max(most) == 1
+
+    def test_a_frame_that_fails_among_others_is_one_failure(self) -> None:
+        sink = ListSink()
+        detector = FakeDetector(raise_at=frozenset({50}), concurrency=3)
+        report = Pipeline(ScriptedSource(100), detector, [sink]).run()
+        assert check(report.ledger) == Ledger(produced=100, inferred=99, failed=1, recorded=100)
+        assert sum(result.failed for result in sink.results) == 1
+
+    def test_failures_in_a_row_are_counted_in_the_order_of_the_frames(self) -> None:
+        class BrokenAfter(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                if images[0][0, 0, 0] >= 10:
+                    raise ModelError("broken")
+                return super().detect(images)
+
+        pipeline = Pipeline(ScriptedSource(100), BrokenAfter(concurrency=4), [ListSink()])
+        with pytest.raises(ModelError, match=f"{MAX_FAILURES} frames in a row"):
+            pipeline.run()
+        assert check(pipeline.ledger).failed == MAX_FAILURES
+
+    @pytest.mark.allow_error_logs
+    def test_one_that_hangs_keeps_the_detector_open_and_holds_up_nobody(self) -> None:
+        gate = Gate(at=5)
+        detector = FakeDetector(on_detect=gate, concurrency=2)
+        pipeline = Pipeline(ScriptedSource(None), detector, [ListSink()], grace_s=0.2)
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        assert gate.reached.wait(30)
+        pipeline.stop()
+        runner.join()
+        assert not detector.closed
+        gate.opened.set()
+        assert pipeline.report is not None
+        assert len(pipeline.report.abandoned) == 1
+        assert pipeline.report.abandoned[0] in {"inference 1", "inference 2"}
 
 
 class TestLive:
