@@ -13,7 +13,7 @@ first cause is what the caller gets.
 """
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal, get_args
@@ -41,6 +41,8 @@ PolicyName = Literal["auto", "all", "latest"]
 
 AHEAD_ITEMS = 2
 """Frames that wait between two stages of a file: one ready while one is worked on is all that overlap needs."""
+CARRIED_ITEMS = 32
+"""The most that wait where the detector looks at every Nth only: a round of one that is looked at and those between."""
 BURST_ITEMS = 16
 """Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
 AHEAD_BYTES = 256 * 1024 * 1024
@@ -56,6 +58,8 @@ class Pipeline:
         needs drawn. Without it they get the frame's own image.
     analyzers: see every rendered frame in order, after the detector. What one makes of the picture is all that
         whatever comes after it ever gets: analyzers, drawing, sinks, the view, the caller of `results`.
+    detect_every: the detector looks at frames whose index is a multiple of this; the others go under the detections of
+        the newest one before them, with their age.
     hold: for pictures: the view begins paused on the first and stays on the last.
     on_status: called about four times a second on the thread that runs the pipeline.
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
@@ -75,6 +79,7 @@ class Pipeline:
         draw: Callable[[Image, Detections], Image] | None = None,
         analyzers: Sequence[Analyzer] = (),
         policy: PolicyName = "auto",
+        detect_every: int = 1,
         hold: bool = False,
         clock: Clock | None = None,
         on_status: Callable[[Status], None] | None = None,
@@ -84,6 +89,8 @@ class Pipeline:
     ) -> None:
         if policy not in get_args(PolicyName):
             raise ConfigError(f"{policy!r} is no policy", where="policy", hint="auto, all or latest")
+        if detect_every < 1:
+            raise ConfigError(f"{detect_every} is not 1 or more", where="detect_every")
         self.report: Report | None = None
         self._source = source
         self._detector = detector
@@ -98,15 +105,17 @@ class Pipeline:
         self._tally = Tally()
         self._meters = Meters()
         self._inference = Inference(detector, clock=self._clock, tally=self._tally, meters=self._meters)
+        self._detect_every = detect_every
+        round_items = max(detector.batch, min(detector.batch * detect_every, CARRIED_ITEMS))
         self._workers = 1 if self._live else detector.concurrency
         self._turns = Turns(self._gather, workers=self._workers)
-        self._newest = Newest(self._clock, depth=2 * BURST_ITEMS)
+        self._newest = Newest(self._clock, depth=2 * BURST_ITEMS if self._live else 1, live=self._live)
         self._patience_ns = 0
 
         self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
         self._to_detect: Channel[Frame] = Channel(
             "detect",
-            capacity=1 if self._live else max(AHEAD_ITEMS, detector.batch, self._workers + 1),
+            capacity=1 if self._live else max(AHEAD_ITEMS, round_items, self._workers + 1),
             policy=self._policy,
             size_of=lambda frame: frame.image.nbytes,
             max_bytes=AHEAD_BYTES,
@@ -114,7 +123,7 @@ class Pipeline:
         )
         self._to_render: Channel[Result] = Channel(
             "render",
-            capacity=BURST_ITEMS if self._live else AHEAD_ITEMS,
+            capacity=BURST_ITEMS if self._live else max(AHEAD_ITEMS, round_items),
             policy=self._policy,
             size_of=lambda result: result.frame.image.nbytes,
             max_bytes=AHEAD_BYTES,
@@ -280,7 +289,10 @@ class Pipeline:
 
     def _pass_on(self, frame: Frame) -> None:
         try:
-            self._to_detect.put(frame)
+            if self._live and not self._due(frame):
+                self._not_detected(frame)
+            else:
+                self._to_detect.put(frame)
             if self._live:
                 self._to_render.put(Result(frame, Detections.unknown()))
         except ChannelClosed:
@@ -289,10 +301,14 @@ class Pipeline:
 
     def _infer_every(self, worker: int, stage: Stage) -> None:
         for turn, frames in self._turns.taken_by(worker):
-            looks = self._inference.look(stage, frames)
+            looks = self._inference.look(stage, [frame for frame in frames if self._due(frame)])
             with self._turns.turn(turn):
-                for look in looks:
-                    self._to_render.put(self._counted(look))
+                self._release(frames, iter(looks))
+
+    def _release(self, frames: Sequence[Frame], looks: Iterator[Look]) -> None:
+        """Hand the frames on, those that were looked at with what was seen on them; in their turn."""
+        for frame in frames:
+            self._to_render.put(self._counted(next(looks)) if self._due(frame) else self._carried(frame))
 
     def _infer_newest(self, _worker: int, stage: Stage) -> None:
         for frame in self._to_detect:
@@ -307,18 +323,34 @@ class Pipeline:
         detections = self._inference.count(look)
         if detections is None:
             return Result(look.frame, Detections.unknown(), failed=True)
-        return Result(look.frame, detections)
+        self._newest.publish(look.frame, detections)
+        return Result(look.frame, detections, detected=True)
+
+    def _carried(self, frame: Frame) -> Result:
+        self._tally.detected(frame.index, "skipped")
+        return Result(frame, self._newest.lookup(frame, patience_ns=0))
+
+    def _due(self, frame: Frame) -> bool:
+        """Whether the detector is to look at this frame."""
+        return frame.index % self._detect_every == 0
 
     def _gather(self) -> list[Frame]:
         """The next frames of a file, as many as are there and suit the detector; none at the end."""
         frames: list[Frame] = []
         try:
             frames.append(self._to_detect.get())
-            while len(frames) < self._detector.batch:
+            while self._can_hold_more(frames):
                 frames.append(self._to_detect.get(0))
         except (ChannelEmpty, ChannelClosed):
             pass
         return frames
+
+    def _can_hold_more(self, frames: Sequence[Frame]) -> bool:
+        return (
+            sum(map(self._due, frames)) < self._detector.batch
+            and len(frames) < self._to_detect.capacity
+            and sum(frame.image.nbytes for frame in frames) < AHEAD_BYTES // self._workers
+        )
 
     def _render(self, stage: Stage) -> None:
         for result in self._to_render:
@@ -328,10 +360,10 @@ class Pipeline:
             self._tally.rendered(result.frame.index, "rendered")
 
     def _finish(self, result: Result) -> Result:
-        frame, detections = result.frame, result.detections
         if self._live:
-            detections = self._newest.lookup(frame, patience_ns=self._patience_ns)
-            self._meters.age_ns = detections.age_ns
+            result = self._under_the_newest(result)
+        frame, detections = result.frame, result.detections
+        self._meters.age_ns = detections.age_ns
         events: tuple[Event, ...] = ()
         for analyzer in self._analyzers:
             analysis = analyzer.update(frame, detections)
@@ -343,6 +375,10 @@ class Pipeline:
         if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
             return self._drawn(finished)
         return finished
+
+    def _under_the_newest(self, result: Result) -> Result:
+        detections = self._newest.lookup(result.frame, patience_ns=self._patience_ns)
+        return replace(result, detections=detections, detected=detections.looked and detections.age_ns == 0)
 
     def _measured_patience_ns(self) -> int:
         """How long after its capture a frame may wait for detections of its own: until the next frame, if they come.

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.clock import NS_PER_S, FakeClock
-from streamer.errors import ModelError, SinkError, SourceLost
+from streamer.errors import ConfigError, ModelError, SinkError, SourceLost
 from streamer.flow.inference import MAX_FAILURES
 from streamer.flow.lane import LIVE_ITEMS
 from streamer.flow.supervisor import Supervisor
@@ -180,6 +181,80 @@ class TestSeveralInFlight:
         assert pipeline.report.abandoned[0] in {"inference 1", "inference 2"}
 
 
+class Epochs(ScriptedSource):
+    """A source that begins a new epoch with frame `epoch_at`."""
+
+    epoch_at = 10
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            yield replace(frame, epoch=int(frame.index >= self.epoch_at))
+
+
+class TestDetectEvery:
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    @pytest.mark.parametrize("batch", [1, 4])
+    @pytest.mark.parametrize("every", [2, 5, 100])
+    def test_frames_between_go_under_the_boxes_before_and_their_age(
+        self, every: int, batch: int, concurrency: int
+    ) -> None:
+        sink, detector = ListSink(), OwnClass(batch=batch, concurrency=concurrency)
+        pipeline = Pipeline(ScriptedSource(60), detector, [sink], detect_every=every)
+        ledger = check(pipeline.run().ledger)
+        due = -(-60 // every)
+        assert ledger == Ledger(produced=60, inferred=due, carried=60 - due, recorded=60)
+        assert detector.seen == due
+        assert sink.indexes == list(range(60))
+        for result in sink.results:
+            behind = result.frame.index % every
+            assert result.detections.class_ids.tolist() == [result.frame.index - behind]
+            assert result.detections.age_ns == pytest.approx(behind * NS_PER_S / 30, abs=1)
+            assert result.detected == (behind == 0)
+
+    def test_those_after_a_failure_go_under_the_older_boxes(self) -> None:
+        sink = ListSink()
+        detector = FakeDetector(raise_at=frozenset({1}))
+        report = Pipeline(ScriptedSource(9), detector, [sink], detect_every=3).run()
+        assert check(report.ledger) == Ledger(produced=9, inferred=2, failed=1, carried=6, recorded=9)
+        assert [result.failed for result in sink.results] == [number == 3 for number in range(9)]
+        assert not sink.results[3].detections.looked
+        assert [round(result.detections.age_ns * 30 / NS_PER_S) for result in sink.results[4:6]] == [4, 5]
+
+    def test_nothing_is_carried_into_another_epoch(self) -> None:
+        sink = ListSink()
+        report = Pipeline(Epochs(16), FakeDetector(), [sink], detect_every=4).run()
+        assert check(report.ledger).carried == 12
+        assert [result.detections.looked for result in sink.results] == [n not in {10, 11} for n in range(16)]
+
+    def test_where_the_frame_to_look_at_was_unusable_the_older_boxes_stay(self) -> None:
+        sink = ListSink()
+        source = ScriptedSource(12, unusable=frozenset({0, 8}))
+        report = Pipeline(source, OwnClass(), [sink], detect_every=4).run()
+        assert check(report.ledger) == Ledger(produced=12, inferred=1, carried=9, failed=2, recorded=10)
+        assert [result.detections.class_ids.tolist() for result in sink.results] == [[]] * 3 + [[4]] * 7
+
+    def test_of_a_live_stream_only_every_nth_is_offered(self) -> None:
+        seen, sink = list[int](), ListSink()
+
+        class Noting(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                seen.extend(int(image[0, 0, 0]) for image in images)
+                return super().detect(images)
+
+        source = ScriptedSource(40, live=True, interval_s=0.002)
+        report = Pipeline(source, Noting(), [sink], detect_every=10).run()
+        assert set(seen) <= {0, 10, 20, 30}
+        assert check(report.ledger).recorded == 40
+        assert report.ledger.carried == 40 - len(seen)
+        assert all(
+            result.detected == (result.detections.looked and not result.detections.age_ns) for result in sink.results
+        )
+
+    def test_it_is_one_or_more(self) -> None:
+        with pytest.raises(ConfigError, match="detect_every"):
+            Pipeline(ScriptedSource(1), FakeDetector(), detect_every=0)
+
+
 class TestLive:
     def test_every_frame_is_recorded_under_the_newest_boxes_and_their_age(self) -> None:
         gate, clock, sink = Gate(at=1), FakeClock(), ListSink()
@@ -260,18 +335,13 @@ class TestLive:
         assert sum(own) >= len(own) - 3
 
     def test_boxes_are_not_carried_into_another_epoch(self) -> None:
-        class TwoEpochs(ScriptedSource):  # a camera that came back
-            def frames(self) -> Iterator[Frame]:
-                for frame in super().frames():
-                    yield Frame(frame.image, frame.index, frame.captured_ns, epoch=int(frame.index >= 10))
-
         gate, sink = Gate(at=1), ListSink()
 
         def read(number: int) -> None:
             _wait_for(lambda: sink.written == number)
             assert number < 10 or gate.reached.wait(30)
 
-        pipeline = Pipeline(TwoEpochs(20, live=True, on_read=read), FakeDetector(on_detect=gate), [sink])
+        pipeline = Pipeline(Epochs(20, live=True, on_read=read), FakeDetector(on_detect=gate), [sink])
         runner = threading.Thread(target=pipeline.run)
         runner.start()
         _wait_for(lambda: sink.written == 20)

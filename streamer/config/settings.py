@@ -138,6 +138,9 @@ class Settings(BaseModel):
         Literal["auto", "all", "latest"],
         Setting("flow", "Detect on all frames or on the latest; auto: all of a file, the latest of a camera."),
     ] = "auto"
+    detect_every: Annotated[
+        int, Setting("flow", "Run the model on every Nth frame only."), Field(ge=1, le=1_000_000)
+    ] = 1
 
     show: Annotated[bool | None, Setting("view", "A window; if not given, where there is a display.")] = None
     view_width: Annotated[int | None, Setting("view", "Width of the view.", unit="px"), Field(ge=64, le=16384)] = None
