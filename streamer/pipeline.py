@@ -33,6 +33,7 @@ from streamer.flow.tally import Tally
 from streamer.flow.turns import Turns
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analyzer, Command, Detector, Sink, Source, View
+from streamer.trace import span
 
 logger = logging.getLogger(__name__)
 
@@ -275,7 +276,7 @@ class Pipeline:
         expected = 0
         try:
             while not self._supervisor.stop_requested:
-                with stage.busy("read"):
+                with stage.busy("read"), span("capture", expected):
                     frame = next(frames, None)
                 if frame is None:
                     break
@@ -362,19 +363,24 @@ class Pipeline:
     def _finish(self, result: Result) -> Result:
         if self._live:
             result = self._under_the_newest(result)
+        self._meters.age_ns = result.detections.age_ns
+        if self._analyzers:
+            with span("analyse", result.frame.index):
+                result = self._analysed(result)
+        watched = self._front is not None and not self._front.closed
+        if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
+            return self._drawn(result)
+        return result
+
+    def _analysed(self, result: Result) -> Result:
         frame, detections = result.frame, result.detections
-        self._meters.age_ns = detections.age_ns
         events: tuple[Event, ...] = ()
         for analyzer in self._analyzers:
             analysis = analyzer.update(frame, detections)
             detections, events = analysis.detections, events + analysis.events
             if analysis.image is not None:
                 frame = replace(frame, image=analysis.image)
-        finished = replace(result, frame=frame, detections=detections, events=events)
-        watched = self._front is not None and not self._front.closed
-        if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
-            return self._drawn(finished)
-        return finished
+        return replace(result, frame=frame, detections=detections, events=events)
 
     def _under_the_newest(self, result: Result) -> Result:
         detections = self._newest.lookup(result.frame, patience_ns=self._patience_ns)
@@ -395,7 +401,8 @@ class Pipeline:
     def _drawn(self, result: Result) -> Result:
         if self._draw is None:
             return replace(result, image=result.frame.image)
-        image = self._draw(result.frame.image, result.detections)
+        with span("draw", result.frame.index):
+            image = self._draw(result.frame.image, result.detections)
         image.setflags(write=False)
         return replace(result, image=image)
 

@@ -73,8 +73,18 @@ def test_only_frames_that_somebody_wants_are_drawn() -> None:
         drawn.append(1)
         return image.copy()
 
-    Pipeline(ScriptedSource(5), FakeDetector(), [ListSink(role="report", needs_image=False)], draw=draw).run()
+    lines, source = ListSink(role="report", needs_image=False), ScriptedSource(5)
+    given = list[Image]()
+
+    class Remembering(FakeDetector):
+        def detect(self, images: Sequence[Image]) -> list[Detections]:
+            given.extend(images)
+            return super().detect(images)
+
+    Pipeline(source, Remembering(), [lines], draw=draw).run()
     assert not drawn
+    assert [result.image for result in lines.results] == [None] * 5
+    assert all(result.frame.image is image for result, image in zip(lines.results, given, strict=True))
     sink = ListSink()
     Pipeline(ScriptedSource(5), FakeDetector(), [sink], draw=draw).run()
     assert len(drawn) == 5

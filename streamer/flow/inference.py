@@ -11,6 +11,7 @@ from streamer.flow.stage import Stage
 from streamer.flow.tally import Tally
 from streamer.frame import Detections, Frame
 from streamer.interfaces import Detector
+from streamer.trace import span
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Inference:
         began_ns = self._clock.now_ns()
         outcomes: Sequence[Detections | Exception]
         try:
-            with stage.busy("detect"):
+            with stage.busy("detect"), span("detect", frames[0].index):
                 outcomes = self._asked(frames)
         except Exception as error:  # noqa: BLE001 - one bad frame must not end the run
             if len(frames) > 1:
