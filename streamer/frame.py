@@ -189,6 +189,7 @@ class Result:
     frame: as it was captured, or as an analyzer left it: nobody behind an analyzer sees what it took out.
     image: the frame with everything drawn on it, read-only and of the frame's size; None when no sink asked for it.
     failed: the detector raised on this frame, so that having no detections says nothing about what it shows.
+    detected: the detections were made on this very frame. False where they are an older frame's, or nobody looked.
     """
 
     frame: Frame
@@ -196,6 +197,7 @@ class Result:
     events: tuple[Event, ...] = ()
     image: Image | None = None
     failed: bool = False
+    detected: bool = False
 
     def __repr__(self) -> str:
         drawn = "drawn" if self.image is not None else "not drawn"
@@ -210,7 +212,8 @@ class Ledger:
 
     produced: frames that the source made, unusable ones included.
     inferred: passed on with what the detector saw on this very frame.
-    carried: passed on under the detections of an older frame (live only).
+    carried: passed on under the detections of an older frame: the detector was busy (live only), or looks at every Nth
+        frame only.
     dropped: discarded on the way: neither drawn, nor shown, nor kept.
     failed: unusable when captured, or the detector raised.
     in_flight: under way.

@@ -81,7 +81,10 @@ class Detector(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """How many calls of `detect` may be under way at once, each on a thread of its own; 1 or more."""
+        """How many calls of `detect` may be under way at once, each on a thread of its own; 1 or more.
+
+        It is more than 1 where the detector gains by it.
+        """
 
     @property
     def runtime(self) -> str:

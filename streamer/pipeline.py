@@ -1,7 +1,8 @@
 """The corridor: joins a source, a detector, sinks and a view, and knows none of them by name.
 
-A capture thread reads frames, an inference thread runs the detector, a render thread draws, and each sink has a thread
-of its own; the thread that calls `run` owns the view and supervises. Two plans of wiring:
+A capture thread reads frames, inference threads run the detector (one for a live stream, for a file as many as suit the
+detector), a render thread draws, and each sink has a thread of its own; the thread that calls `run` owns the view and
+supervises. Two plans of wiring:
 
     file   capture -> inference -> render -> sinks, view      every hand-over waits: lossless, and in order
     live   capture -> inference (newest frame only)           every hand-over discards what is oldest
@@ -12,15 +13,16 @@ first cause is what the caller gets.
 """
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal, get_args
 
 from streamer.channel import Channel, ChannelClosed, ChannelEmpty, Policy
 from streamer.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
 from streamer.errors import ConfigError
 from streamer.flow.front import Front
-from streamer.flow.inference import Inference
+from streamer.flow.inference import Inference, Look
 from streamer.flow.lane import Lane
 from streamer.flow.meters import Meters
 from streamer.flow.newest import Newest
@@ -28,8 +30,10 @@ from streamer.flow.report import Ending, Report
 from streamer.flow.stage import Stage
 from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
+from streamer.flow.turns import Turns
 from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import Analyzer, Command, Detector, Sink, Source, View
+from streamer.trace import span
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,8 @@ PolicyName = Literal["auto", "all", "latest"]
 
 AHEAD_ITEMS = 2
 """Frames that wait between two stages of a file: one ready while one is worked on is all that overlap needs."""
+CARRIED_ITEMS = 32
+"""The most that wait where the detector looks at every Nth only: a round of one that is looked at and those between."""
 BURST_ITEMS = 16
 """Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
 AHEAD_BYTES = 256 * 1024 * 1024
@@ -53,6 +59,8 @@ class Pipeline:
         needs drawn. Without it they get the frame's own image.
     analyzers: see every rendered frame in order, after the detector. What one makes of the picture is all that
         whatever comes after it ever gets: analyzers, drawing, sinks, the view, the caller of `results`.
+    detect_every: the detector looks at frames whose index is a multiple of this; the others go under the detections of
+        the newest one before them, with their age.
     hold: for pictures: the view begins paused on the first and stays on the last.
     on_status: called about four times a second on the thread that runs the pipeline.
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
@@ -72,6 +80,7 @@ class Pipeline:
         draw: Callable[[Image, Detections], Image] | None = None,
         analyzers: Sequence[Analyzer] = (),
         policy: PolicyName = "auto",
+        detect_every: int = 1,
         hold: bool = False,
         clock: Clock | None = None,
         on_status: Callable[[Status], None] | None = None,
@@ -81,6 +90,8 @@ class Pipeline:
     ) -> None:
         if policy not in get_args(PolicyName):
             raise ConfigError(f"{policy!r} is no policy", where="policy", hint="auto, all or latest")
+        if detect_every < 1:
+            raise ConfigError(f"{detect_every} is not 1 or more", where="detect_every")
         self.report: Report | None = None
         self._source = source
         self._detector = detector
@@ -95,13 +106,17 @@ class Pipeline:
         self._tally = Tally()
         self._meters = Meters()
         self._inference = Inference(detector, clock=self._clock, tally=self._tally, meters=self._meters)
-        self._newest = Newest(self._clock, depth=2 * BURST_ITEMS)
+        self._detect_every = detect_every
+        round_items = max(detector.batch, min(detector.batch * detect_every, CARRIED_ITEMS))
+        self._workers = 1 if self._live else detector.concurrency
+        self._turns = Turns(self._gather, workers=self._workers)
+        self._newest = Newest(self._clock, depth=2 * BURST_ITEMS if self._live else 1, live=self._live)
         self._patience_ns = 0
 
         self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
         self._to_detect: Channel[Frame] = Channel(
             "detect",
-            capacity=1 if self._live else max(AHEAD_ITEMS, detector.batch),
+            capacity=1 if self._live else max(AHEAD_ITEMS, round_items, self._workers + 1),
             policy=self._policy,
             size_of=lambda frame: frame.image.nbytes,
             max_bytes=AHEAD_BYTES,
@@ -109,7 +124,7 @@ class Pipeline:
         )
         self._to_render: Channel[Result] = Channel(
             "render",
-            capacity=BURST_ITEMS if self._live else AHEAD_ITEMS,
+            capacity=BURST_ITEMS if self._live else max(AHEAD_ITEMS, round_items),
             policy=self._policy,
             size_of=lambda result: result.frame.image.nbytes,
             max_bytes=AHEAD_BYTES,
@@ -235,22 +250,33 @@ class Pipeline:
 
     def _start(self) -> None:
         infer = self._infer_newest if self._live else self._infer_every
-        plan = [
-            ("capture", self._capture, self._leave_capture),
-            ("inference", infer, self._leave_inference),
-            ("render", self._render, self._leave_render),
+        stages = [
+            self._stage("capture", self._capture, self._leave_capture),
+            *(
+                self._stage(name, partial(infer, worker), partial(self._leave_inference, worker))
+                for worker, name in enumerate(self._inference_names)
+            ),
+            self._stage("render", self._render, self._leave_render),
         ]
-        stages = [Stage(name, body, leave=leave, clock=self._clock) for name, body, leave in plan]
         if fps := self._source.info.fps:
             stages[0].patience_ns = round(SLOW_FRAMES * NS_PER_S / fps)
         self._supervisor.start([*stages, *(lane.stage(self._clock) for lane in self._lanes)])
+
+    def _stage(self, name: str, body: Callable[[Stage], None], leave: Callable[[], None]) -> Stage:
+        return Stage(name, body, leave=leave, clock=self._clock)
+
+    @property
+    def _inference_names(self) -> list[str]:
+        if self._workers == 1:
+            return ["inference"]
+        return [f"inference {number}" for number in range(1, self._workers + 1)]
 
     def _capture(self, stage: Stage) -> None:
         frames = self._source.frames()
         expected = 0
         try:
             while not self._supervisor.stop_requested:
-                with stage.busy("read"):
+                with stage.busy("read"), span("capture", expected):
                     frame = next(frames, None)
                 if frame is None:
                     break
@@ -264,39 +290,68 @@ class Pipeline:
 
     def _pass_on(self, frame: Frame) -> None:
         try:
-            self._to_detect.put(frame)
+            if self._live and not self._due(frame):
+                self._not_detected(frame)
+            else:
+                self._to_detect.put(frame)
             if self._live:
                 self._to_render.put(Result(frame, Detections.unknown()))
         except ChannelClosed:
             self._tally.discarded(frame.index)
             raise
 
-    def _infer_every(self, stage: Stage) -> None:
-        while frames := self._gather():
-            for frame, detections in zip(frames, self._inference.detect(stage, frames), strict=True):
-                failed = detections is None
-                self._to_render.put(
-                    Result(frame, Detections.unknown() if detections is None else detections, failed=failed)
-                )
+    def _infer_every(self, worker: int, stage: Stage) -> None:
+        for turn, frames in self._turns.taken_by(worker):
+            looks = self._inference.look(stage, [frame for frame in frames if self._due(frame)])
+            with self._turns.turn(turn):
+                self._release(frames, iter(looks))
 
-    def _infer_newest(self, stage: Stage) -> None:
+    def _release(self, frames: Sequence[Frame], looks: Iterator[Look]) -> None:
+        """Hand the frames on, those that were looked at with what was seen on them; in their turn."""
+        for frame in frames:
+            self._to_render.put(self._counted(next(looks)) if self._due(frame) else self._carried(frame))
+
+    def _infer_newest(self, _worker: int, stage: Stage) -> None:
         for frame in self._to_detect:
-            (detections,) = self._inference.detect(stage, [frame])
+            (look,) = self._inference.look(stage, [frame])
+            detections = self._inference.count(look)
             if detections is None:
                 self._newest.skip(frame.index)
             else:
                 self._newest.publish(frame, detections)
+
+    def _counted(self, look: Look) -> Result:
+        detections = self._inference.count(look)
+        if detections is None:
+            return Result(look.frame, Detections.unknown(), failed=True)
+        self._newest.publish(look.frame, detections)
+        return Result(look.frame, detections, detected=True)
+
+    def _carried(self, frame: Frame) -> Result:
+        self._tally.detected(frame.index, "skipped")
+        return Result(frame, self._newest.lookup(frame, patience_ns=0))
+
+    def _due(self, frame: Frame) -> bool:
+        """Whether the detector is to look at this frame."""
+        return frame.index % self._detect_every == 0
 
     def _gather(self) -> list[Frame]:
         """The next frames of a file, as many as are there and suit the detector; none at the end."""
         frames: list[Frame] = []
         try:
             frames.append(self._to_detect.get())
-            while len(frames) < self._detector.batch:
+            while self._can_hold_more(frames):
                 frames.append(self._to_detect.get(0))
         except (ChannelEmpty, ChannelClosed):
             pass
         return frames
+
+    def _can_hold_more(self, frames: Sequence[Frame]) -> bool:
+        return (
+            sum(map(self._due, frames)) < self._detector.batch
+            and len(frames) < self._to_detect.capacity
+            and sum(frame.image.nbytes for frame in frames) < AHEAD_BYTES // self._workers
+        )
 
     def _render(self, stage: Stage) -> None:
         for result in self._to_render:
@@ -306,21 +361,30 @@ class Pipeline:
             self._tally.rendered(result.frame.index, "rendered")
 
     def _finish(self, result: Result) -> Result:
-        frame, detections = result.frame, result.detections
         if self._live:
-            detections = self._newest.lookup(frame, patience_ns=self._patience_ns)
-            self._meters.age_ns = detections.age_ns
+            result = self._under_the_newest(result)
+        self._meters.age_ns = result.detections.age_ns
+        if self._analyzers:
+            with span("analyse", result.frame.index):
+                result = self._analysed(result)
+        watched = self._front is not None and not self._front.closed
+        if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
+            return self._drawn(result)
+        return result
+
+    def _analysed(self, result: Result) -> Result:
+        frame, detections = result.frame, result.detections
         events: tuple[Event, ...] = ()
         for analyzer in self._analyzers:
             analysis = analyzer.update(frame, detections)
             detections, events = analysis.detections, events + analysis.events
             if analysis.image is not None:
                 frame = replace(frame, image=analysis.image)
-        finished = replace(result, frame=frame, detections=detections, events=events)
-        watched = self._front is not None and not self._front.closed
-        if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
-            return self._drawn(finished)
-        return finished
+        return replace(result, frame=frame, detections=detections, events=events)
+
+    def _under_the_newest(self, result: Result) -> Result:
+        detections = self._newest.lookup(result.frame, patience_ns=self._patience_ns)
+        return replace(result, detections=detections, detected=detections.looked and detections.age_ns == 0)
 
     def _measured_patience_ns(self) -> int:
         """How long after its capture a frame may wait for detections of its own: until the next frame, if they come.
@@ -337,7 +401,8 @@ class Pipeline:
     def _drawn(self, result: Result) -> Result:
         if self._draw is None:
             return replace(result, image=result.frame.image)
-        image = self._draw(result.frame.image, result.detections)
+        with span("draw", result.frame.index):
+            image = self._draw(result.frame.image, result.detections)
         image.setflags(write=False)
         return replace(result, image=image)
 
@@ -368,7 +433,9 @@ class Pipeline:
         if self._live:
             self._to_render.close()
 
-    def _leave_inference(self) -> None:
+    def _leave_inference(self, worker: int) -> None:
+        if not self._live and not self._turns.leave(worker):
+            return  # the others still owe frames
         self._to_detect.abort()
         self._newest.close()
         if not self._live:
@@ -447,7 +514,7 @@ class Pipeline:
         hung = {stage.name for stage in self._supervisor.abandoned}
         parts: list[Source | Detector | Sink | View] = [self._source]
         parts += [self._view] if self._view is not None else []
-        parts += [self._detector] if "inference" not in hung else []
+        parts += [self._detector] if hung.isdisjoint(self._inference_names) else []
         parts += [lane.sink for lane in self._lanes if lane.stage_name not in hung]
         for last_act in (self._inference.check, *(part.close for part in parts)):
             try:

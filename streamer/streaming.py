@@ -63,6 +63,7 @@ def stream(
     classes: str | Sequence[str] = (),
     blur: str | Sequence[str] = (),
     policy: PolicyName = "auto",
+    detect_every: int = 1,
     source_options: SourceOptions | None = None,
     model_options: ModelOptions | None = None,
 ) -> Stream:
@@ -75,6 +76,7 @@ def stream(
     blur: the names of the classes that are hidden; no result holds the frame as it was captured then. What the model
         misses is seen: docs/manual.md, Hiding faces.
     policy: `all` loses no frame, `latest` gives the newest one; `auto` is the first for files, the second for cameras.
+    detect_every: run the model on every Nth frame only; the others have the detections before them, and their age.
 
     Each result's `image` is the frame with boxes and labels drawn. Raises SourceError, ModelError or ConfigError;
     opening happens at once, not at the first frame.
@@ -104,7 +106,9 @@ def stream(
             opened.close()
             raise
     annotate = partial(draw, labels=detector.labels, style=Style())
-    return Stream(Pipeline(opened, detector, policy=policy, draw=annotate, analyzers=analyzers))
+    return Stream(
+        Pipeline(opened, detector, policy=policy, detect_every=detect_every, draw=annotate, analyzers=analyzers)
+    )
 
 
 def _loaded(

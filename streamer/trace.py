@@ -1,7 +1,10 @@
 """Where the time of each frame goes: spans of work, by stage, thread and frame, while somebody wants to know.
 
-Stages say what they do with `span`; it costs nothing worth counting while no trace is kept. `kept` keeps one, for the
-whole process: `streamer bench` does, a run does not.
+Stages say what they do with `span`: `capture`, `detect` (a batch goes by its first frame; inside it `preprocess`,
+`infer`, `postprocess`), `analyse`, `draw`, `encode` or `report` for each sink, and `view` twice, where a picture is
+rendered and where it is shown. `capture` goes by the index that is expected next, which is the frame's unless some
+before it could not be used; the last one finds the end. `span` costs nothing worth counting while no trace is kept.
+`kept` keeps one, for the whole process: `streamer bench` does, a run does not.
 """
 
 import threading

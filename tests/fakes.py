@@ -29,6 +29,7 @@ class FakeDetector:
         raise_at: frozenset[int] = frozenset(),
         on_detect: Callable[[int], None] | None = None,
         batch: int = 1,
+        concurrency: int = 1,
         conf: float = 0.5,
     ) -> None:
         self.conf = conf
@@ -39,6 +40,8 @@ class FakeDetector:
         self._raise_at = raise_at
         self._on_detect = on_detect
         self._batch = batch
+        self._concurrency = concurrency
+        self._counting = threading.Lock()
 
     @property
     def labels(self) -> Labels:
@@ -47,6 +50,10 @@ class FakeDetector:
     @property
     def batch(self) -> int:
         return self._batch
+
+    @property
+    def concurrency(self) -> int:
+        return self._concurrency
 
     @property
     def runtime(self) -> str:
@@ -59,8 +66,9 @@ class FakeDetector:
         self.closed = True
 
     def _one(self, image: Image) -> Detections:
-        number = self.seen
-        self.seen += 1
+        with self._counting:
+            number = self.seen
+            self.seen += 1
         if self._on_detect is not None:
             self._on_detect(number)
         if number in self._raise_at:

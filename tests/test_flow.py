@@ -1,14 +1,18 @@
-"""The pipeline's parts on their own: the newest detections, the books, the watchdog, the front."""
+"""The pipeline's parts on their own: turns, the newest detections, the books, the watchdog, the front."""
+
+import threading
+from collections.abc import Iterator
 
 import pytest
 
-from streamer.channel import Policy
+from streamer.channel import ChannelClosed, Policy
 from streamer.clock import NS_PER_S, FakeClock, MonotonicClock
 from streamer.flow.front import BRIEF_S, IDLE_S, Front
 from streamer.flow.meters import Meters
 from streamer.flow.newest import Newest
 from streamer.flow.stage import Stage, Work
 from streamer.flow.tally import Tally
+from streamer.flow.turns import Turns
 from streamer.flow.watchdog import MAX_GAP_NS, Watchdog
 from streamer.frame import Detections, Frame, Ledger, Result, Status
 from streamer.interfaces import Command
@@ -26,7 +30,7 @@ def boxes(count: int) -> Detections:
 
 class TestNewest:
     def test_a_frame_is_never_shown_under_the_boxes_of_a_later_one(self) -> None:
-        newest = Newest(FakeClock(), depth=4)
+        newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(frame(1), boxes(1))
         newest.publish(frame(5), boxes(5))
         found = newest.lookup(frame(3), patience_ns=0)
@@ -35,29 +39,102 @@ class TestNewest:
         assert newest.lookup(frame(5), patience_ns=0).age_ns == 0
 
     def test_where_no_detector_has_looked_nothing_is_known(self) -> None:
-        newest = Newest(FakeClock(), depth=4)
+        newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(frame(1), Detections.empty())
         assert newest.lookup(frame(2), patience_ns=0).looked
         assert not newest.lookup(frame(0), patience_ns=0).looked
         assert not newest.lookup(frame(2, epoch=1), patience_ns=0).looked
 
     def test_boxes_of_a_file_that_is_read_fast_age_with_the_media(self) -> None:
-        newest = Newest(FakeClock(), depth=4)
+        newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(Frame(picture(1), 1, captured_ns=5, pts_s=1.0), boxes(1))
         assert newest.lookup(Frame(picture(9), 9, captured_ns=9, pts_s=1.5), patience_ns=0).age_ns == NS_PER_S // 2
         assert newest.lookup(Frame(picture(9), 9, captured_ns=9, pts_s=None), patience_ns=0).age_ns == 4
 
+    def test_boxes_of_a_file_that_is_not_live_age_with_the_media_alone(self) -> None:
+        clock = FakeClock()
+        newest = Newest(clock, depth=1, live=False)
+        newest.publish(Frame(picture(1), 1, captured_ns=5, pts_s=1.0), boxes(1))
+        clock.advance(3600)
+        assert newest.lookup(Frame(picture(9), 9, clock.now_ns(), pts_s=1.5), patience_ns=0).age_ns == NS_PER_S // 2
+        assert newest.lookup(Frame(picture(9), 9, captured_ns=9), patience_ns=0).age_ns == 4
+
+    def test_only_a_frames_own_boxes_have_no_age(self) -> None:
+        newest = Newest(FakeClock(), depth=4, live=True)
+        newest.publish(Frame(picture(1), 1, captured_ns=5), boxes(1))
+        assert newest.lookup(Frame(picture(1), 1, captured_ns=5), patience_ns=0).age_ns == 0
+        assert newest.lookup(Frame(picture(2), 2, captured_ns=5), patience_ns=0).age_ns == 1
+
     def test_it_waits_for_a_frames_own_boxes_no_longer_than_it_is_told(self) -> None:
-        newest = Newest(MonotonicClock(), depth=4)
+        newest = Newest(MonotonicClock(), depth=4, live=True)
         asked = Frame(picture(1), 1, MonotonicClock().now_ns())
         assert len(newest.lookup(asked, patience_ns=NS_PER_S // 100)) == 0
         newest.skip(1)
         assert len(newest.lookup(asked, patience_ns=3600 * NS_PER_S)) == 0
 
     def test_nobody_waits_for_one_that_is_closed(self) -> None:
-        newest = Newest(FakeClock(), depth=4)
+        newest = Newest(FakeClock(), depth=4, live=True)
         newest.close()
         assert len(newest.lookup(frame(1), patience_ns=3600 * NS_PER_S)) == 0
+
+
+class TestTurns:
+    def turns(self, count: int, *, workers: int) -> Turns[int]:
+        there: Iterator[int] = iter(range(count))
+        return Turns(lambda: [number for number in [next(there, None)] if number is not None], workers=workers)
+
+    def test_what_is_ready_first_waits_for_what_was_taken_first(self) -> None:
+        turns, handed_on = self.turns(3, workers=3), list[int]()
+        ready = [threading.Event() for _ in range(3)]
+
+        def work(worker: int) -> None:
+            for turn, (item,) in turns.taken_by(worker):
+                assert ready[item].wait(30)
+                ready[item - 1].set()  # only now may the one before it be ready
+                with turns.turn(turn):
+                    handed_on.append(item)
+
+        threads = [threading.Thread(target=work, args=(worker,)) for worker in range(3)]
+        for thread in threads:
+            thread.start()
+        ready[2].set()
+        for thread in threads:
+            thread.join()
+        assert handed_on == [0, 1, 2]
+
+    def test_the_last_one_to_finish_closes_up(self) -> None:
+        turns = self.turns(2, workers=2)
+        one, other = turns.taken_by(0), turns.taken_by(1)
+        with turns.turn(next(one)[0]):
+            turn, _ = next(other)
+        assert list(one) == []
+        assert not turns.leave(0)
+        with turns.turn(turn):
+            pass
+        assert list(other) == []
+        assert turns.leave(1)
+        assert turns.leave(0)
+
+    def test_who_leaves_with_work_undone_lets_nobody_wait(self) -> None:
+        turns = self.turns(9, workers=2)
+        one, other = turns.taken_by(0), turns.taken_by(1)
+        next(one)
+        turn, _ = next(other)
+        refused = list[ChannelClosed]()
+
+        def wait() -> None:
+            try:
+                with turns.turn(turn):
+                    pass
+            except ChannelClosed as closed:
+                refused.append(closed)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert turns.leave(0)
+        waiting.join()
+        assert len(refused) == 1
+        assert turns.leave(1)
 
 
 class TestTally:

@@ -1,13 +1,17 @@
 """The corridor: what is lossless, what is newest, what the books say, and how every way of ending ends."""
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamer.clock import NS_PER_S, FakeClock
-from streamer.errors import ModelError, SinkError, SourceLost
+from streamer.errors import ConfigError, ModelError, SinkError, SourceLost
 from streamer.flow.inference import MAX_FAILURES
 from streamer.flow.lane import LIVE_ITEMS
 from streamer.flow.supervisor import Supervisor
@@ -69,8 +73,18 @@ def test_only_frames_that_somebody_wants_are_drawn() -> None:
         drawn.append(1)
         return image.copy()
 
-    Pipeline(ScriptedSource(5), FakeDetector(), [ListSink(role="report", needs_image=False)], draw=draw).run()
+    lines, source = ListSink(role="report", needs_image=False), ScriptedSource(5)
+    given = list[Image]()
+
+    class Remembering(FakeDetector):
+        def detect(self, images: Sequence[Image]) -> list[Detections]:
+            given.extend(images)
+            return super().detect(images)
+
+    Pipeline(source, Remembering(), [lines], draw=draw).run()
     assert not drawn
+    assert [result.image for result in lines.results] == [None] * 5
+    assert all(result.frame.image is image for result, image in zip(lines.results, given, strict=True))
     sink = ListSink()
     Pipeline(ScriptedSource(5), FakeDetector(), [sink], draw=draw).run()
     assert len(drawn) == 5
@@ -86,6 +100,169 @@ def test_analyzers_see_every_frame_and_pass_more_on() -> None:
     Pipeline(ScriptedSource(3), FakeDetector(), [sink], analyzers=[Counter(), Counter()]).run()
     assert [len(result.events) for result in sink.results] == [2, 2, 2]
     assert all(len(result.detections) == 0 for result in sink.results)
+
+
+class OwnClass(FakeDetector):
+    """Sees on a frame of `ScriptedSource` one thing, of the class that is the frame's number."""
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        super().detect(images)
+        return [
+            Detections.from_raw([[1, 1, 9, 9]], [0.9], [image[0, 0, 0]], size_px=(image.shape[1], image.shape[0]))
+            for image in images
+        ]
+
+
+class TestSeveralInFlight:
+    @given(seed=st.integers(0, 2**32), count=st.integers(0, 60), concurrency=st.integers(1, 4), batch=st.integers(1, 3))
+    @settings(max_examples=40, deadline=None)
+    def test_whoever_is_faster_results_come_in_order_and_none_is_lost(
+        self, seed: int, count: int, concurrency: int, batch: int
+    ) -> None:
+        chance, sink = random.Random(seed), ListSink()
+
+        def dawdle(_number: int) -> None:
+            threading.Event().wait(chance.choice([0, 0, 0.0005, 0.002]))
+
+        detector = OwnClass(on_detect=dawdle, concurrency=concurrency, batch=batch)
+        pipeline = Pipeline(ScriptedSource(count), detector, [sink])
+        assert check(pipeline.run().ledger) == Ledger(produced=count, inferred=count, recorded=count)
+        assert sink.indexes == list(range(count))
+        assert [int(result.detections.class_ids[0]) for result in sink.results] == list(range(count))
+
+    def test_as_many_as_suit_the_detector_are_under_way(self) -> None:
+        together = threading.Barrier(3, timeout=30)
+
+        def wait(_number: int) -> None:
+            together.wait()
+
+        detector = FakeDetector(on_detect=wait, concurrency=3)
+        assert Pipeline(ScriptedSource(30), detector, [ListSink()]).run().ledger.inferred == 30
+
+    def test_of_a_live_stream_one_frame_is_in_flight(self) -> None:
+        under_way, most = list[int](), list[int]()
+
+        class Counting(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                under_way.append(1)
+                most.append(len(under_way))
+                try:
+                    return super().detect(images)
+                finally:
+                    under_way.pop()
+
+        source = ScriptedSource(30, live=True, interval_s=0.001)
+        Pipeline(source, Counting(concurrency=4), [ListSink()]).run()
+        assert max(most) == 1
+
+    def test_a_frame_that_fails_among_others_is_one_failure(self) -> None:
+        sink = ListSink()
+        detector = FakeDetector(raise_at=frozenset({50}), concurrency=3)
+        report = Pipeline(ScriptedSource(100), detector, [sink]).run()
+        assert check(report.ledger) == Ledger(produced=100, inferred=99, failed=1, recorded=100)
+        assert sum(result.failed for result in sink.results) == 1
+
+    def test_failures_in_a_row_are_counted_in_the_order_of_the_frames(self) -> None:
+        class BrokenAfter(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                if images[0][0, 0, 0] >= 10:
+                    raise ModelError("broken")
+                return super().detect(images)
+
+        pipeline = Pipeline(ScriptedSource(100), BrokenAfter(concurrency=4), [ListSink()])
+        with pytest.raises(ModelError, match=f"{MAX_FAILURES} frames in a row"):
+            pipeline.run()
+        assert check(pipeline.ledger).failed == MAX_FAILURES
+
+    @pytest.mark.allow_error_logs
+    def test_one_that_hangs_keeps_the_detector_open_and_holds_up_nobody(self) -> None:
+        gate = Gate(at=5)
+        detector = FakeDetector(on_detect=gate, concurrency=2)
+        pipeline = Pipeline(ScriptedSource(None), detector, [ListSink()], grace_s=0.2)
+        runner = threading.Thread(target=pipeline.run)
+        runner.start()
+        assert gate.reached.wait(30)
+        pipeline.stop()
+        runner.join()
+        assert not detector.closed
+        gate.opened.set()
+        assert pipeline.report is not None
+        assert len(pipeline.report.abandoned) == 1
+        assert pipeline.report.abandoned[0] in {"inference 1", "inference 2"}
+
+
+class Epochs(ScriptedSource):
+    """A source that begins a new epoch with frame `epoch_at`."""
+
+    epoch_at = 10
+
+    def frames(self) -> Iterator[Frame]:
+        for frame in super().frames():
+            yield replace(frame, epoch=int(frame.index >= self.epoch_at))
+
+
+class TestDetectEvery:
+    @pytest.mark.parametrize("concurrency", [1, 3])
+    @pytest.mark.parametrize("batch", [1, 4])
+    @pytest.mark.parametrize("every", [2, 5, 100])
+    def test_frames_between_go_under_the_boxes_before_and_their_age(
+        self, every: int, batch: int, concurrency: int
+    ) -> None:
+        sink, detector = ListSink(), OwnClass(batch=batch, concurrency=concurrency)
+        pipeline = Pipeline(ScriptedSource(60), detector, [sink], detect_every=every)
+        ledger = check(pipeline.run().ledger)
+        due = -(-60 // every)
+        assert ledger == Ledger(produced=60, inferred=due, carried=60 - due, recorded=60)
+        assert detector.seen == due
+        assert sink.indexes == list(range(60))
+        for result in sink.results:
+            behind = result.frame.index % every
+            assert result.detections.class_ids.tolist() == [result.frame.index - behind]
+            assert result.detections.age_ns == pytest.approx(behind * NS_PER_S / 30, abs=1)
+            assert result.detected == (behind == 0)
+
+    def test_those_after_a_failure_go_under_the_older_boxes(self) -> None:
+        sink = ListSink()
+        detector = FakeDetector(raise_at=frozenset({1}))
+        report = Pipeline(ScriptedSource(9), detector, [sink], detect_every=3).run()
+        assert check(report.ledger) == Ledger(produced=9, inferred=2, failed=1, carried=6, recorded=9)
+        assert [result.failed for result in sink.results] == [number == 3 for number in range(9)]
+        assert not sink.results[3].detections.looked
+        assert [round(result.detections.age_ns * 30 / NS_PER_S) for result in sink.results[4:6]] == [4, 5]
+
+    def test_nothing_is_carried_into_another_epoch(self) -> None:
+        sink = ListSink()
+        report = Pipeline(Epochs(16), FakeDetector(), [sink], detect_every=4).run()
+        assert check(report.ledger).carried == 12
+        assert [result.detections.looked for result in sink.results] == [n not in {10, 11} for n in range(16)]
+
+    def test_where_the_frame_to_look_at_was_unusable_the_older_boxes_stay(self) -> None:
+        sink = ListSink()
+        source = ScriptedSource(12, unusable=frozenset({0, 8}))
+        report = Pipeline(source, OwnClass(), [sink], detect_every=4).run()
+        assert check(report.ledger) == Ledger(produced=12, inferred=1, carried=9, failed=2, recorded=10)
+        assert [result.detections.class_ids.tolist() for result in sink.results] == [[]] * 3 + [[4]] * 7
+
+    def test_of_a_live_stream_only_every_nth_is_offered(self) -> None:
+        seen, sink = list[int](), ListSink()
+
+        class Noting(FakeDetector):
+            def detect(self, images: Sequence[Image]) -> list[Detections]:
+                seen.extend(int(image[0, 0, 0]) for image in images)
+                return super().detect(images)
+
+        source = ScriptedSource(40, live=True, interval_s=0.002)
+        report = Pipeline(source, Noting(), [sink], detect_every=10).run()
+        assert set(seen) <= {0, 10, 20, 30}
+        assert check(report.ledger).recorded == 40
+        assert report.ledger.carried == 40 - len(seen)
+        assert all(
+            result.detected == (result.detections.looked and not result.detections.age_ns) for result in sink.results
+        )
+
+    def test_it_is_one_or_more(self) -> None:
+        with pytest.raises(ConfigError, match="detect_every"):
+            Pipeline(ScriptedSource(1), FakeDetector(), detect_every=0)
 
 
 class TestLive:
@@ -168,18 +345,13 @@ class TestLive:
         assert sum(own) >= len(own) - 3
 
     def test_boxes_are_not_carried_into_another_epoch(self) -> None:
-        class TwoEpochs(ScriptedSource):  # a camera that came back
-            def frames(self) -> Iterator[Frame]:
-                for frame in super().frames():
-                    yield Frame(frame.image, frame.index, frame.captured_ns, epoch=int(frame.index >= 10))
-
         gate, sink = Gate(at=1), ListSink()
 
         def read(number: int) -> None:
             _wait_for(lambda: sink.written == number)
             assert number < 10 or gate.reached.wait(30)
 
-        pipeline = Pipeline(TwoEpochs(20, live=True, on_read=read), FakeDetector(on_detect=gate), [sink])
+        pipeline = Pipeline(Epochs(20, live=True, on_read=read), FakeDetector(on_detect=gate), [sink])
         runner = threading.Thread(target=pipeline.run)
         runner.start()
         _wait_for(lambda: sink.written == 20)

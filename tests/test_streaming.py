@@ -70,6 +70,13 @@ def test_what_is_hidden_need_not_be_reported(loaded: list[tuple[ModelOptions, Fa
         assert not changed.any()
 
 
+def test_the_model_may_look_at_every_second_frame_only(loaded: list[tuple[ModelOptions, FakeDetector]]) -> None:
+    results = list(streamer.stream(SOURCE, detect_every=2))
+    assert [result.detected for result in results] == [True, False, True, False]
+    assert all(len(result.detections) == 2 for result in results)
+    assert loaded[0][1].seen == 2
+
+
 @pytest.mark.parametrize("blur", ["fase", ["person", "fase"], "face,person"])
 def test_a_class_that_is_not_there_is_told_and_closes_all(
     blur: str | Sequence[str], loaded: list[tuple[ModelOptions, FakeDetector]]

@@ -30,6 +30,7 @@ class WaitingDetector:
     """Takes its time and sees one box."""
 
     batch = 1
+    concurrency = 1
     conf = 0.5
     runtime = "waiting"
     labels = Labels({1: "box"})

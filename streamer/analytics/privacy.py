@@ -34,8 +34,8 @@ STALE_NS = 2 * NS_PER_S
 class Blur:
     """An Analyzer that blurs the boxes of some classes, and the whole picture where nobody knows what is on it.
 
-    That is where the detector failed on a frame of a file, and in a live stream until it has seen the first frame of
-    an epoch, and again when its newest boxes are more than STALE_NS old.
+    That is where the detector failed on a frame of a file; where it has seen no frame of an epoch yet, in a live stream
+    or when it looks at every Nth frame only; and again where its newest boxes are more than STALE_NS old.
 
     hidden: ids of the classes.
     report: which of the detections go on to whoever comes next; None for all.

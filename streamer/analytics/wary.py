@@ -59,6 +59,10 @@ class Wary:
         return self._detector.batch
 
     @property
+    def concurrency(self) -> int:
+        return self._detector.concurrency
+
+    @property
     def runtime(self) -> str:
         return self._detector.runtime
 

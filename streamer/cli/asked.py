@@ -4,8 +4,8 @@ from streamer.config import Settings
 from streamer.models.options import ModelOptions
 
 
-def model_options(settings: Settings) -> ModelOptions:
-    """The settings of the group `model`, as load_detector takes them."""
+def model_options(settings: Settings, *, live: bool = False) -> ModelOptions:
+    """The settings of the group `model`, as load_detector takes them. live: whether it is for a live stream."""
     return ModelOptions(
         labels=settings.labels,
         conf=settings.conf,
@@ -23,6 +23,12 @@ def model_options(settings: Settings) -> ModelOptions:
         box_order=settings.box_order,
         box_unit=settings.box_unit,
         trust=settings.trust_model,
+        runtime=settings.runtime,
+        threads=settings.threads,
+        device=settings.device,
+        gpu_mem_mb=settings.gpu_mem,
+        int8=settings.int8,
+        live=live,
     )
 
 

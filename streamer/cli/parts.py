@@ -80,7 +80,8 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     inputs = inputs_of(settings)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
     _try_outputs(settings, early, inputs)
-    detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack))
+    live = early is None or is_live(early, settings)
+    detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack, live=live))
     source = early or _source(settings, stack)
     view = _window(settings, stack)
     sinks = _sinks(settings, source, detector, inputs, stack)
@@ -160,8 +161,13 @@ def _described(info: SourceInfo) -> str:
     return ", ".join(parts)
 
 
-def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitStack) -> Detector:
-    options = model_options(settings)
+def is_live(source: Source, settings: Settings) -> bool:
+    """Whether the newest frame will win."""
+    return source.live if settings.policy == "auto" else settings.policy == "latest"
+
+
+def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitStack, *, live: bool) -> Detector:
+    options = model_options(settings, live=live)
     if settings.blur:
         options = replace(options, classes=(), max_det=MAX_DETECTIONS)
     model: Path | None = None

@@ -79,6 +79,7 @@ class Session:
             draw=parts.desk.draw,
             analyzers=parts.analyzers,
             policy=settings.policy,
+            detect_every=settings.detect_every,
             hold=parts.hold,
             on_status=progress.update,
             on_command=parts.desk.obey,

@@ -129,6 +129,26 @@ class Settings(BaseModel):
         Literal["stretch", "letterbox", "crop"] | None,
         Setting("model", "How a frame of another shape is put in: distorted, with black beside it, its edges cut."),
     ] = None
+    runtime: Annotated[
+        Literal["auto", "tensorflow", "openvino", "litert", "opencv"],
+        Setting("model", "What runs the model; auto: the fastest that sees what TensorFlow sees, measured once."),
+    ] = "auto"
+    threads: Annotated[
+        int | None,
+        Setting("model", "Cores that the model may take; if not given, all for files, all but one for a camera."),
+        Field(ge=1, le=1024),
+    ] = None
+    device: Annotated[
+        Literal["auto", "cpu", "gpu"], Setting("model", "Where the model runs; auto takes a GPU that is faster.")
+    ] = "auto"
+    gpu_mem: Annotated[
+        int | None,
+        Setting("model", "The most of a GPU's memory that TensorFlow takes.", unit="MB"),
+        Field(ge=64, le=1_000_000),
+    ] = None
+    int8: Annotated[
+        bool, Setting("model", "Allow a form of the model with 8-bit numbers: faster, boxes a little different.")
+    ] = False
     trust_model: Annotated[
         bool,
         Setting("model", "Run a model that does more than detectors need, such as reading files.", in_file=False),
@@ -138,6 +158,9 @@ class Settings(BaseModel):
         Literal["auto", "all", "latest"],
         Setting("flow", "Detect on all frames or on the latest; auto: all of a file, the latest of a camera."),
     ] = "auto"
+    detect_every: Annotated[
+        int, Setting("flow", "Run the model on every Nth frame only."), Field(ge=1, le=1_000_000)
+    ] = 1
 
     show: Annotated[bool | None, Setting("view", "A window; if not given, where there is a display.")] = None
     view_width: Annotated[int | None, Setting("view", "Width of the view.", unit="px"), Field(ge=64, le=16384)] = None

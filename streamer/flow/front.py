@@ -8,6 +8,7 @@ from streamer.flow.meters import Meters
 from streamer.flow.tally import Tally
 from streamer.frame import Image, Result, Status
 from streamer.interfaces import Command, Detector, View
+from streamer.trace import span
 
 CONF_STEP = 0.05
 IDLE_S = 0.02
@@ -64,8 +65,10 @@ class Front:
         """From the render thread: one result to show."""
         if self.closed:
             return
+        with span("view", result.frame.index):
+            image = self._view.render(result, status)
         try:
-            self.channel.put((result, self._view.render(result, status)))
+            self.channel.put((result, image))
         except ChannelClosed:
             if not self.closed:
                 raise
@@ -88,7 +91,8 @@ class Front:
     def show_again(self, status: Status) -> None:
         """Bring the standing picture up to date: what is drawn, and the panel."""
         if self._last is not None and not self.closed:
-            self._view.show(self._view.render(self._redraw(self._last), status))
+            with span("view", self._last.frame.index):
+                self._view.show(self._view.render(self._redraw(self._last), status))
             self._shown_ns = self._clock.now_ns()
 
     def stands_since(self, now_ns: int) -> int:
@@ -114,7 +118,8 @@ class Front:
             self._steps = 0
             return
         self._steps = max(0, self._steps - 1)
-        self._view.show(image)
+        with span("view", result.frame.index):
+            self._view.show(image)
         self._last = result
         self._shown_ns = self._clock.now_ns()
         self._tally.shown()

@@ -10,6 +10,7 @@ from streamer.flow.report import SinkReport
 from streamer.flow.stage import Stage
 from streamer.frame import Result
 from streamer.interfaces import Sink
+from streamer.trace import span
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +81,10 @@ class Lane:
         self._fail(SinkError(f"it did not answer for {waited_s:.0f} s and was left behind"))
 
     def _serve(self, stage: Stage) -> None:
+        doing = "encode" if self.sink.role == "record" else "report"
         try:
             for result in self.channel:
-                with stage.busy("write"):
+                with stage.busy("write"), span(doing, result.frame.index):
                     self.sink.write(result)
         except SinkError as error:
             self._fail(error)

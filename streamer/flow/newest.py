@@ -1,6 +1,7 @@
-"""The newest detections of a live stream: where inference leaves them and rendering finds them.
+"""The newest detections: where inference leaves them, and where frames without any of their own find them.
 
-It is what lets a slow model make boxes old without making the picture late.
+It is what lets a slow model make the boxes of a live stream old without making the picture late, and what frames of a
+file go under when the detector looks at every Nth only.
 """
 
 import threading
@@ -21,12 +22,15 @@ class _Seen:
     pts_s: float | None
     detections: Detections
 
-    def age_ns(self, frame: Frame) -> int:
-        """How much older than `frame` it is: in time, or in the media's own where a file is read faster than that."""
+    def age_ns(self, frame: Frame, *, live: bool) -> int:
+        """How much older than `frame` it is, as `Newest` says; never 0, but for the frame itself."""
+        if frame.index == self.index:
+            return 0
         age_ns = frame.captured_ns - self.captured_ns
-        if frame.pts_s is None or self.pts_s is None:
-            return age_ns
-        return max(age_ns, round((frame.pts_s - self.pts_s) * NS_PER_S))
+        if frame.pts_s is not None and self.pts_s is not None:
+            media_ns = round((frame.pts_s - self.pts_s) * NS_PER_S)
+            age_ns = max(age_ns, media_ns) if live else media_ns
+        return max(1, age_ns)
 
 
 class Newest:
@@ -34,10 +38,13 @@ class Newest:
 
     depth: how many are kept: as many as rendering may lag behind inference, so that a frame is never shown under the
     boxes of a later one.
+    live: detections age with the clock, or with the media where a file is read faster than that. Else with the media
+        alone where it has a clock: the same file gives the same ages, however slowly it is read.
     """
 
-    def __init__(self, clock: Clock, *, depth: int) -> None:
+    def __init__(self, clock: Clock, *, depth: int, live: bool) -> None:
         self._clock = clock
+        self._live = live
         self._changed = threading.Condition()
         self._seen: deque[_Seen] = deque(maxlen=depth)
         self._settled_index = -1
@@ -75,4 +82,4 @@ class Newest:
             known = [seen for seen in self._seen if seen.index <= frame.index and seen.epoch == frame.epoch]
         if not known:
             return Detections.unknown()
-        return known[-1].detections.aged(known[-1].age_ns(frame))
+        return known[-1].detections.aged(known[-1].age_ns(frame, live=self._live))

@@ -24,7 +24,7 @@ class Tally:
 
     A frame on which the detector raised is `failed`. One that was discarded before it was drawn is `dropped`, whether
     the detector saw it or not: nobody else did. Of the rest, those that the detector saw are `inferred`, and those that
-    went under older detections `carried`. Until both ways are known a frame is in flight.
+    it did not see, and that went under older detections, `carried`. Until both ways are known a frame is in flight.
     """
 
     def __init__(self) -> None:

@@ -89,7 +89,8 @@ def _word(value: object) -> str:
 
 def _is_plain(text: str) -> bool:
     """Whether every reader of YAML takes the bare word for this text."""
-    return _PLAIN.fullmatch(text) is not None and bool(yaml.safe_load(text) == text)
+    ends_the_document = text == "..."
+    return _PLAIN.fullmatch(text) is not None and not ends_the_document and bool(yaml.safe_load(text) == text)
 
 
 def _quoted(text: str) -> str:

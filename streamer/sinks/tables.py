@@ -25,6 +25,8 @@ class JsonLines:
         epoch       grows when the stream starts anew: a reconnect, another size, the next file
         size        [width, height] of the frame in pixels
         failed      true where the model failed, so that having no detections says nothing
+        detected    true where the detections were made on this very frame; false where they are an older one's, where
+                    the model failed, and where it has not looked yet
         age_ms      how much older the frame is that the detections were made on; 0 where it is this one
         detections  highest score first, each with
             box         [x1, y1, x2, y2] in pixels, to 0.01
@@ -79,6 +81,7 @@ def _row(result: Result, labels: Labels) -> dict[str, Any]:
         "epoch": frame.epoch,
         "size": list(frame.size_px),
         "failed": result.failed,
+        "detected": result.detected,
         "age_ms": round(detections.age_ns / NS_PER_MS, 3),
         "detections": _detections(result, labels),
     }

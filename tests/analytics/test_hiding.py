@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamer.analytics.privacy import STALE_NS, Blur, hide
+from streamer.analytics.privacy import GROWTH_PER_S, STALE_NS, Blur, hide
 from streamer.analytics.wary import Wary
 from streamer.cli.desk import Desk
-from streamer.clock import FakeClock
+from streamer.clock import NS_PER_S, FakeClock
 from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Analysis, Command
 from streamer.labels import Labels
@@ -146,6 +146,30 @@ def test_the_keys_move_what_is_reported_and_uncover_nothing() -> None:
     assert len(sink.results[-1].detections) == 0
     assert all(hides_the_box(result.frame.image, result.frame.index) for result in sink.results)
     assert all(any(hides_the_box(image, index) for index in range(40)) for image in view.shown)
+
+
+def test_boxes_that_are_carried_are_grown_by_their_age_and_no_longer_trusted_after_two_seconds() -> None:
+    detector, blur = hiding(fake())
+    sink = ListSink()
+    report = Pipeline(NoisySource(120, size_px=SIZE_PX), detector, [sink], analyzers=[blur], detect_every=100).run()
+    assert (report.ledger.inferred, report.ledger.carried) == (2, 118)
+    for result in sink.results:
+        hidden, age_s = ~kept(result.frame.image, result.frame.index), result.frame.index % 100 / 30
+        assert hides_all(result.frame.image, result.frame.index) or age_s <= STALE_NS / NS_PER_S
+        reach = round(0.9 * GROWTH_PER_S * age_s * (BOX[2] - BOX[0]))
+        assert hidden[max(0, BOX[1] - reach) : BOX[3] + reach, max(0, BOX[0] - reach) : BOX[2] + reach].mean() > 0.98
+    assert hides_the_box(sink.results[5].frame.image, 5)
+    assert hides_the_box(sink.results[100].frame.image, 100)
+
+
+def test_with_every_nth_looked_at_what_nobody_has_seen_is_hidden_whole() -> None:
+    detector, blur = hiding(fake(raise_at=frozenset({1})))
+    sink, source = ListSink(), NoisySource(24, size_px=SIZE_PX)
+    source.epoch_at = 18
+    Pipeline(source, detector, [sink], analyzers=[blur], detect_every=4).run()
+    whole = [n for n, result in enumerate(sink.results) if hides_all(result.frame.image, n)]
+    assert whole == [4, 18, 19]
+    assert not any(kept(result.frame.image, n)[30:80, 40:80].mean() > 0.01 for n, result in enumerate(sink.results))
 
 
 class TestLive:

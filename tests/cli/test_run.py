@@ -68,6 +68,20 @@ def test_without_a_model_the_one_inside_is_used_and_named(
     assert "no --model: the one inside is used, which finds faces and people" in capsys.readouterr().err
 
 
+def test_with_every_third_frame_looked_at_all_are_kept_and_lines_say_whose_boxes_they_hold(
+    here: Path, loaded: list[dict[str, object]]
+) -> None:
+    source = "test:size=160x120,fps=10,frames=7,live=no"
+    assert ended(source, "out.mp4", "--detect-every", "3", "--jsonl", "o.jsonl", "--summary", "s.json") == 0
+    rows = [json.loads(line) for line in (here / "o.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["detected"] for row in rows] == [True, False, False, True, False, False, True]
+    assert [row["age_ms"] for row in rows] == pytest.approx([0, 100, 200, 0, 100, 200, 0])
+    assert all(row["detections"] == rows[0]["detections"] != [] for row in rows)
+    ledger = json.loads((here / "s.json").read_text(encoding="utf-8"))["ledger"]
+    assert (ledger["inferred"], ledger["carried"], ledger["recorded"]) == (3, 4, 7)
+    assert len(loaded) == 1
+
+
 def test_a_file_goes_in_and_video_lines_and_summary_come_out(
     here: Path, loaded: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
 ) -> None:

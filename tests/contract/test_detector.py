@@ -1,6 +1,7 @@
 """What every Detector does, whatever runs it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ SIZES_PX = ((640, 480), (176, 144), (90, 200))
 
 MAKERS: dict[str, Callable[[Path], Detector]] = {
     "fake": lambda _: FakeDetector(boxes=[(5, 5, 60, 50), (0, 0, 9, 9)], scores=[0.9, 0.6], class_ids=[1, 2]),
+    "several at once": lambda _: FakeDetector(concurrency=3),
     "constant": lambda folder: load_detector(save_constant(folder)),
     "fixed size, floats": lambda folder: load_detector(
         save_constant(folder, input_shape=(1, 96, 128, 3), input_dtype="float32")
@@ -71,6 +73,17 @@ def test_an_image_gives_the_same_alone_and_among_others(detector: Detector) -> N
         np.testing.assert_array_equal(alone.class_ids, among.class_ids)
 
 
+def test_calls_at_once_give_the_same_as_one_after_the_other(detector: Detector) -> None:
+    images = _images(24)
+    alone = [detector.detect([image])[0] for image in images]
+    with ThreadPoolExecutor(detector.concurrency) as pool:
+        together = list(pool.map(lambda image: detector.detect([image])[0], images))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+        np.testing.assert_array_equal(one.scores, other.scores)
+        np.testing.assert_array_equal(one.class_ids, other.class_ids)
+
+
 def test_the_threshold_can_be_moved_while_it_runs(detector: Detector) -> None:
     image, kept = _images(1)[0], detector.conf
     try:
@@ -96,6 +109,7 @@ def test_a_read_only_image_is_enough_and_stays_as_it_was(detector: Detector) -> 
 
 def test_it_says_what_it_is(detector: Detector) -> None:
     assert detector.batch >= 1
+    assert detector.concurrency >= 1
     assert detector.runtime.isprintable()
     assert detector.labels.name(10**6) == "#1000000"
 

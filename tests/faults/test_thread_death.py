@@ -129,11 +129,13 @@ def one_death(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[str, float | 
         ListSink(on_write=lambda _number: killer.passes("sink.write"), on_close=lambda: killer.passes("sink.close")),
         ListSink(role="report", needs_image=False),
     ]
+    view = MortalView(killer) if chance.random() < 0.5 else None
+    concurrency = chance.choice([1, 2, 3])
     pipeline = Pipeline(
         source,
-        FakeDetector(on_detect=lambda _number: killer.passes("detector")),
+        FakeDetector(on_detect=lambda _number: killer.passes("detector"), concurrency=concurrency),
         sinks,
-        view=MortalView(killer) if chance.random() < 0.5 else None,
+        view=view,
         draw=draw,
         analyzers=[MortalAnalyzer(killer)],
         clock=MortalClock(killer),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -280,6 +280,7 @@ def test_the_card_of_every_preset_is_read_back_as_it_was(tmp_path: Path, name: s
 TEXTS = st.text(max_size=40)
 
 
+@example(texts=["..."], ids={1: "...", 2: "---"})
 @given(texts=st.lists(TEXTS, max_size=5), ids=st.dictionaries(st.integers(0, 9999), TEXTS.filter(bool), max_size=5))
 def test_any_text_is_read_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], ids: dict[int, str]

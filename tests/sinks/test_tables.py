@@ -44,6 +44,7 @@ def test_a_line_holds_what_was_seen_in_pixels_and_normalised(tmp_path: Path) -> 
         "epoch": 2,
         "size": [160, 120],
         "failed": False,
+        "detected": False,
         "age_ms": 12.346,
         "detections": [
             {
@@ -56,6 +57,13 @@ def test_a_line_holds_what_was_seen_in_pixels_and_normalised(tmp_path: Path) -> 
             {"box": [0, 0, 160, 120], "box_norm": [0, 0, 1, 1], "class_id": 17, "label": "#17", "score": 0.5},
         ],
     }
+
+
+def test_a_line_says_whose_detections_it_holds(tmp_path: Path) -> None:
+    own = replace(result(grey(0)), detections=seen(), detected=True)
+    carried = replace(result(grey(0), 1), detections=seen().aged(40_000_000))
+    rows = lines(tmp_path / "out.jsonl", own, carried)
+    assert [(row["detected"], row["age_ms"], len(row["detections"])) for row in rows] == [(True, 0, 2), (False, 40, 2)]
 
 
 def test_tracks_are_named_where_there_are_any(tmp_path: Path) -> None:
