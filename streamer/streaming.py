@@ -92,6 +92,7 @@ def stream(
     if is_camera(uri):
         # The model first: its lamp is not on, and no frame is late, while the model loads.
         asked_px = source_options.width or 640, source_options.height or 480
+        options = replace(options, live=policy != "all")
         detector, analyzers = _loaded(model, options, hidden=hidden, size_px=asked_px, source=uri)
         try:
             opened = open_source(uri, source_options)
@@ -100,6 +101,7 @@ def stream(
             raise
     else:
         opened = open_source(uri, source_options)
+        options = replace(options, live=opened.live if policy == "auto" else policy == "latest")
         try:
             detector, analyzers = _loaded(model, options, hidden=hidden, size_px=opened.info.size_px, source=uri)
         except BaseException:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import sys
 import threading
 import time
@@ -15,6 +16,9 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 SETTLE_S = 2.0
 """How long a thread, file or process that is on its way out may take to be gone."""
+
+os.environ.setdefault("STREAMER_RUNTIME", "saved")
+"""Measuring which runtime is the fastest takes seconds for each model: only the tests of that do it."""
 
 _SYSTEM = (sys.prefix, sys.base_prefix, "/usr/", "/lib", "/dev/", "/proc/", "/sys/", "/etc/", "anon_inode:")
 

@@ -50,7 +50,11 @@ def inspect_verb(
             raise typer.Exit(signals.exit_code or SIGINT_EXIT) from stopped
 
 
+_OF_RUNNING = {"runtime", "threads", "device", "gpu_mem", "int8"}
+"""What decides how fast a model runs, and nothing of what it is."""
+
 _TAKEN = {known.name for known in setting_fields().values() if known.setting.group in {"model", "itself"}} | {"force"}
+_TAKEN -= _OF_RUNNING
 
 inspect_command = with_settings(
     inspect_verb,

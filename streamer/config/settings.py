@@ -130,8 +130,12 @@ class Settings(BaseModel):
         Setting("model", "How a frame of another shape is put in: distorted, with black beside it, its edges cut."),
     ] = None
     runtime: Annotated[
-        Literal["auto", "tensorflow", "openvino", "litert", "opencv"],
-        Setting("model", "What runs the model; auto: the fastest that sees what TensorFlow sees, measured once."),
+        Literal["auto", "saved", "tensorflow", "openvino", "litert", "opencv"],
+        Setting(
+            "model",
+            "What runs the model; auto: the fastest that sees the same as the model as it was saved, measured once; "
+            "saved: just that.",
+        ),
     ] = "auto"
     threads: Annotated[
         int | None,

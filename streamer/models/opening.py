@@ -17,7 +17,7 @@ from streamer.models.formats.recognise import Found, recognise
 from streamer.models.inputs import ANY_SIDE_PX, MAX_SIDE_PX
 from streamer.models.loaded import Loaded
 from streamer.models.naming import Naming, name_classes
-from streamer.models.options import ModelOptions
+from streamer.models.options import ModelOptions, Runtime
 from streamer.models.plan import Plan
 from streamer.models.safety.checks import check
 from streamer.models.understanding import CardInUse, understand
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from streamer.models.running import LoweredRun
 
 logger = logging.getLogger(__name__)
+
+_OF_GRAPHS = ("tensorflow", "openvino", "litert")
 
 Pictures = Callable[[], Sequence[Image]]
 """Photographs to look at, (H, W, 3) uint8 BGR each; only asked for where something is open."""
@@ -102,17 +104,11 @@ def open_to_run(
     Raises what `open_model` raises, and ModelLoadError where the runtime that was asked for cannot run it.
     """
     found = recognise(path)
-    runtime = options.runtime_in_use
-    if runtime == "tensorflow" or found.form == "opencv_dnn" or options.trust:
-        return _opened_as_saved(found, options, runtime, input_size_px=input_size_px, pictures=pictures)
-    if runtime == "opencv":
-        raise ModelLoadError(
-            "OpenCV's dnn runs a .pb with its .pbtxt beside it, and nothing else",
-            where=str(path),
-            hint="--runtime auto takes what can run it",
-        )
+    _refuse_runtime(found, options.runtime_in_use)
     card = card_in_use(found, options)
     check(found, trust=options.trust)
+    if options.runtime_in_use == "saved" or found.form == "opencv_dnn" or options.trust:
+        return _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
     from streamer.models.choosing.recalling import Recalling  # noqa: PLC0415 - only who runs a model needs it
 
     known = Recalling(found.path, options)
@@ -127,24 +123,13 @@ def open_to_run(
         raise
 
 
-def _opened_as_saved(
-    found: Found,
-    options: ModelOptions,
-    runtime: str,
-    *,
-    input_size_px: tuple[int, int] | None,
-    pictures: Pictures | None,
-) -> OpenedModel:
-    own = {"opencv_dnn": "opencv", "tflite": "litert"}.get(found.form, "tensorflow")
-    if runtime not in {"auto", own} and not (options.trust and runtime == "auto"):
+def _refuse_runtime(found: Found, runtime: Runtime) -> None:
+    """Raise ModelLoadError for a runtime that cannot run models of this form, whatever is in them."""
+    able = {"opencv_dnn": ("opencv",), "tflite": ("litert", "openvino")}.get(found.form, _OF_GRAPHS)
+    if runtime not in {"auto", "saved", *able}:
         raise ModelLoadError(
-            f"{runtime} cannot run it: it is of a form that {own} runs",
-            where=str(found.path),
-            hint=f"--runtime auto or {own}",
+            f"{runtime} cannot run a model of this form", where=str(found.path), hint=f"auto, {' or '.join(able)}"
         )
-    card = card_in_use(found, options)
-    check(found, trust=options.trust)
-    return _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
 
 
 def _opened(

@@ -27,8 +27,9 @@ Order = Literal["yxyx", "xyxy", "cxcywh", "xywh"]
 """What the four numbers of a box are: two corners, the centre and the size, or a corner and the size."""
 
 
-Runtime = Literal["auto", "tensorflow", "openvino", "litert", "opencv"]
-"""What runs a model. auto: the fastest that sees what TensorFlow's own signature sees, measured once."""
+Runtime = Literal["auto", "saved", "tensorflow", "openvino", "litert", "opencv"]
+"""What runs a model. auto: the fastest that sees what the graph as it was saved sees, measured once. saved: that graph,
+in the library that its form belongs to, without measuring anything."""
 
 RUNTIME_VARIABLE = "STREAMER_RUNTIME"
 """The variable of the environment that says it where nobody else does."""

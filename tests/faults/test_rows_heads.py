@@ -87,7 +87,7 @@ def load(folder: Path, head: str) -> ModelDetector:
 @pytest.mark.parametrize("head", HEADS)
 def test_rows_30_31_33_whatever_a_raw_head_holds(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     detector = load(tmp_path, head)
-    run = detector._graph.run
+    run = detector._loaded.graph.run
     held: Outputs = {output: np.full(shape, -9, np.float32) for output, shape in HEADS[head][1].items()}
 
     def given(images: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
@@ -99,7 +99,7 @@ def test_rows_30_31_33_whatever_a_raw_head_holds(head: str, tmp_path: Path, monk
         draw(IMAGE, found, detector.labels)
         return found, (time.perf_counter_ns() - began_ns) / 1e6
 
-    monkeypatch.setattr(detector._graph, "run", given)
+    monkeypatch.setattr(detector._loaded.graph, "run", given)
     normal_ms = min(frame()[1] for _ in range(3))
     for name, fill in FILLS.items():
         held |= {output: fill(shape).astype(np.float32) for output, shape in HEADS[head][1].items()}

@@ -254,13 +254,13 @@ def test_row_33_a_hundred_thousand_detections_cost_no_second_frame(
         return float(np.median([_wall_ms(frame) for _ in range(20)]))
 
     normal_ms = wall_ms()
-    run = detector._graph.run
+    run = detector._loaded.graph.run
 
     def flooded(images: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         run(images)
         return flood
 
-    monkeypatch.setattr(detector._graph, "run", flooded)
+    monkeypatch.setattr(detector._loaded.graph, "run", flooded)
     found, flooded_ms = frame(), wall_ms()
     print(f"row 33: a frame takes {normal_ms:.1f} ms, with {rows} rows {flooded_ms:.1f} ms ({len(found)} kept)")
     assert len(found) == 300

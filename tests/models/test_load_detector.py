@@ -229,13 +229,14 @@ def test_red_is_red_and_not_blue(tmp_path: Path) -> None:
 def test_a_model_of_any_batch_is_given_one_image_at_a_time(tmp_path: Path) -> None:
     detector = load_detector(save_red_finder(tmp_path / "m", input_shape=(None, None, None, 3)))
     shapes: list[tuple[int, ...]] = []
-    run = detector._graph.run
+    graph = detector._loaded.graph
+    run = graph.run
 
     def watched(images: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         shapes.append(images.shape)
         return run(images)
 
-    detector._graph.run = watched  # type: ignore[method-assign]
+    graph.run = watched  # type: ignore[method-assign]
     image = _red_rectangle(640, 480, (160, 120, 320, 240))
     for count in (1, 3, 2):
         assert [len(found) for found in detector.detect([image] * count)] == [1] * count

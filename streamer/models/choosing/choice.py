@@ -26,6 +26,7 @@ from streamer.models.networks import open_network
 from streamer.models.options import ModelOptions
 from streamer.models.plan import Plan
 from streamer.models.running import Lowered, LoweredRun, RuntimeName
+from streamer.models.runtimes.litert import LiteRTGraph
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def choose(subject: Subject, options: ModelOptions, *, key: str, key_for_any: st
     Raises ModelLoadError where a runtime was asked for by name and cannot run the model.
     """
     wanted = options.runtime_in_use
-    logger.info("measuring which runtime is the fastest for this model, once; --runtime tensorflow leaves that out")
+    logger.info("measuring which runtime is the fastest for this model, once; --runtime saved leaves that out")
     scenes = [*pictures, *(texture(size_px, seed) for seed, size_px in enumerate(((640, 480), (400, 600))))]
     with workshop() as folder:
         contest = _Contest(subject, options, scenes, folder)
@@ -213,6 +214,11 @@ class _Contest:
         if best is not self._reference and self._reference in order and speed(best) < GAIN * speed(self._reference):
             return None
         return best.lowered
+
+    @property
+    def _of_reference(self) -> str:
+        """The runtime of the graph as it was saved."""
+        return "litert" if isinstance(self._subject.loaded.graph, LiteRTGraph) else "tensorflow"
 
     def close(self) -> None:
         """Close all but the subject's own graph."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.models.card import Background, DecodedHead, Suppression
 from streamer.models.heads import Outputs, RawDetections
 from streamer.models.heads.decoded import DecodedBoxes
+from streamer.models.heads.suppression import MAX_CANDIDATES
 from streamer.models.options import Order, Unit
 
 BOXES = "streamer_boxes"
@@ -28,7 +30,8 @@ class RawHeads:
     rows: what a row of boxes stands for; with `anchors and classes`, each class of an anchor has a box of its own, and
     there are `classes` of them. background: where among the scores of a row it stands. first_class_id: what the model
     calls the first class that is no background. nms, iou: of the suppression that was cut off. least_score: below it
-    the graph gave nothing. most: how many detections the graph gave.
+    the graph gave nothing. most: how many detections the graph gave;
+    most_per_class: of one class, where it had such a limit.
     """
 
     rows: Rows = "anchors"
@@ -39,6 +42,7 @@ class RawHeads:
     iou: float = 0.6
     least_score: float = 0.0
     most: int = 100
+    most_per_class: int | None = None
 
 
 class CutHead:
@@ -73,7 +77,26 @@ class CutHead:
         own = (raw.classes, 4) if raw.rows == "anchors and classes" else (4,)
         shaped = {SCORES: scores.reshape(-1, columns), BOXES: boxes.reshape(-1, *own)}
         found = self._head.read(
-            shaped, input_size_px=input_size_px, conf=max(conf, raw.least_score), max_det=min(max_det, raw.most)
+            shaped, input_size_px=input_size_px, conf=max(conf, raw.least_score), max_det=MAX_CANDIDATES
         )
+        found = _first_rows(_at_most(found, raw.most_per_class), min(max_det, raw.most))
         first_column = 1 if raw.background == "first" else 0
         return replace(found, class_ids=found.class_ids + (raw.first_class_id - first_column))
+
+
+def _at_most(found: RawDetections, count: int | None) -> RawDetections:
+    """The best of each class: rows come with the highest score first."""
+    if count is None or len(found.scores) <= count:
+        return found
+    kept = np.zeros(len(found.scores), np.bool_)
+    for class_id in np.unique(found.class_ids):
+        kept[np.flatnonzero(found.class_ids == class_id)[:count]] = True
+    return _rows(found, kept)
+
+
+def _first_rows(found: RawDetections, count: int) -> RawDetections:
+    return found if len(found.scores) <= count else _rows(found, slice(count))
+
+
+def _rows(found: RawDetections, rows: NDArray[np.bool_] | slice) -> RawDetections:
+    return RawDetections(found.boxes[rows], found.scores[rows], found.class_ids[rows])

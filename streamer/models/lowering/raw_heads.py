@@ -52,6 +52,7 @@ class _Suppression:
 
     iou: float
     least_score: float
+    most_per_class: int | None
 
 
 Judge = Callable[[RawHeads, Sequence[tuple[NDArray[Any], NDArray[Any]]]], RawHeads | None]
@@ -101,13 +102,15 @@ def _read(nodes: Mapping[str, Node], node: Node) -> _Suppression | None:
     combined = node.op == "CombinedNonMaxSuppression"
     places = (4, 5) if combined else (3, 4)
     if node.op == "NonMaxSuppression":
-        return _Suppression(float(node.attr["iou_threshold"].f), 0.0)
+        return _Suppression(float(node.attr["iou_threshold"].f), 0.0, None)
     iou = _constant(nodes, node, places[0])
     least = _constant(nodes, node, places[1]) if node.op != "NonMaxSuppressionV2" else 0.0
     sigma = _constant(nodes, node, 5) if node.op == "NonMaxSuppressionV5" else 0.0
     if iou is None or sigma != 0:
         return None
-    return _Suppression(iou, max(0.0, least if least is not None and math.isfinite(least) else 0.0))
+    most = _constant(nodes, node, 2)
+    lowest = max(0.0, least if least is not None and math.isfinite(least) else 0.0)
+    return _Suppression(iou, lowest, None if most is None or most < 1 else int(most))
 
 
 def _constant(nodes: Mapping[str, Node], node: Node, place: int) -> float | None:
@@ -212,9 +215,20 @@ def _ways(
     columns = scores.size // rows
     own = boxes.shape[-2] if boxes.ndim >= 3 else 1
     kinds: Sequence[Suppression] = ("per_class", "agnostic") if columns > 1 else ("per_class",)
-    common: dict[str, Any] = {"iou": known.iou, "least_score": known.least_score, "most": most}
+    common: dict[str, Any] = {
+        "iou": known.iou,
+        "least_score": known.least_score,
+        "most": most,
+        "most_per_class": known.most_per_class,
+    }
     for background, nms in product(_backgrounds(columns, classes=classes, is_raw=is_raw), kinds):
-        yield RawHeads(background=background, classes=columns - (background != "none"), nms=nms, **common)
+        limit = None if nms == "agnostic" else known.most_per_class
+        yield RawHeads(
+            background=background,
+            classes=columns - (background != "none"),
+            nms=nms,
+            **{**common, "most_per_class": limit},
+        )
     if columns == 1 and own > 1 and scores.shape[-1] == own:
         for nms in ("per_class", "agnostic"):
             yield RawHeads(rows="anchors and classes", classes=own, nms=nms, **common)

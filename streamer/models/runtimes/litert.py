@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError
-from streamer.models.runtimes.quiet import c_stderr_aside, stderr_aside
+from streamer.models.runtimes.quiet import c_stderr_aside, root_log_as_it_is, stderr_aside
 from streamer.models.runtimes.tensorflow import import_tensorflow
 from streamer.text import printable
 
@@ -171,7 +171,7 @@ def converted(function: Any, *, examples: Sequence[NDArray[Any]] = ()) -> bytes:
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([example] for example in examples)
     try:
-        with stderr_aside(), warnings.catch_warnings():
+        with stderr_aside(), root_log_as_it_is(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return bytes(converter.convert())
     except Exception as error:

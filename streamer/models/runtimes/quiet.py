@@ -4,6 +4,7 @@ Used by the runtimes whose libraries print where no log level keeps them back.
 """
 
 import ctypes
+import logging
 import os
 import platform
 import threading
@@ -88,3 +89,15 @@ def stderr_aside() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+@contextmanager
+def root_log_as_it_is() -> Iterator[None]:
+    """Take away the handlers that libraries give to the root of all logs: what is told would be told twice."""
+    root = logging.getLogger()
+    before = list(root.handlers)
+    try:
+        yield
+    finally:
+        for handler in [handler for handler in root.handlers if handler not in before]:
+            root.removeHandler(handler)
