@@ -25,6 +25,7 @@ def as_json(measured: Measured, found: Figures) -> dict[str, Any]:
         "stages": [_stage(stage) for stage in found.stages],
         "cpu_told_apart": found.cpu_told_apart,
         "fps": _rounded(found.fps),
+        "cpu_ms": _rounded(found.cpu_ms),
         "latency_ms": _percentiles(found.latency_ms),
         "dropped": found.dropped,
         "start_up_s": _rounded(found.start_up_s),
@@ -84,6 +85,7 @@ def _loop(measured: Measured, found: Figures) -> dict[str, Any]:
     return {
         "why_none": measured.no_loop or None,
         "fps": _rounded(found.loop_fps),
+        "cpu_ms": _rounded(found.loop_cpu_ms),
         "start_up_s": _rounded(found.loop_start_up_s),
         "peak_bytes": found.loop_peak_bytes,
         "runs": [_run(loop) for loop in measured.loops],
@@ -102,6 +104,7 @@ def _run(run: Run) -> dict[str, Any]:
         "frames": run.frames,
         "took_s": _rounded(run.took_s),
         "fps": _rounded(run.fps),
+        "cpu_ms": _rounded(run.cpu_ms),
         "start_up_s": _rounded(run.start_up_s),
         "peak_bytes": run.peak_bytes,
     }
@@ -111,7 +114,6 @@ def _streamer_run(run: StreamerRun) -> dict[str, Any]:
     return _run(run) | {
         "above_model_bytes": run.above_model_bytes,
         "latency_ms": _percentiles(run.latency_ms),
-        "cpu_s": round(run.cpu_ns / 1e9, 3),
         "ledger": {**asdict(run.ledger), "balanced": run.ledger.balanced},
         "ended": run.ended,
     }

@@ -65,6 +65,7 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
         stack.pop_all()
     first_ns = source.first_ns or ended_ns
     recorder = next(sink for sink in sinks if sink.role == "record")
+    known = before.union(*(sink.python_threads for sink in sinks))
     peak = peak_bytes()
     return StreamerRun(
         frames=report.ledger.produced,
@@ -74,7 +75,7 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
         above_model_bytes=None if peak is None or loaded_bytes is None else max(0, peak - loaded_bytes),
         spans=tuple(trace.spans),
         cpu_ns=cpu_ns - source.first_cpu_ns,
-        runtime_cpu_ns=_gained(runtime_ns, _runtime_threads(before)),
+        runtime_cpu_ns=_gained(runtime_ns, _runtime_threads(known)) if before else None,
         encoder_cpu_ns=recorder.library_cpu_ns if before else None,
         latency_ms=report.latency_ms,
         ledger=report.ledger,
@@ -85,7 +86,7 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
 
 
 def _threads_before_model() -> set[int]:
-    """The threads that are no runtime's: all that there are once OpenCV has begun its own."""
+    """The threads that are no runtime's: all that there are once OpenCV has begun its own; none where nobody knows."""
     cv2.resize(np.zeros((2048, 2048, 3), np.uint8), (1024, 1024))
     name_thread("streamer-model")
     return set(threads())
@@ -97,10 +98,8 @@ def _runtime_threads(before: set[int]) -> dict[int, int]:
     return {number: cpu_ns for number, cpu_ns in threads().items() if number not in mine}
 
 
-def _gained(before_ns: dict[int, int], after_ns: dict[int, int]) -> int | None:
-    """What was computed between; None where nothing can be told apart."""
-    if not after_ns:
-        return None
+def _gained(before_ns: dict[int, int], after_ns: dict[int, int]) -> int:
+    """What was computed between; a thread that is new began at nothing."""
     return sum(cpu_ns - before_ns.get(number, 0) for number, cpu_ns in after_ns.items())
 
 

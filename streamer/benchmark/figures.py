@@ -15,20 +15,23 @@ LATENCIES = ("p50", "p95", "p99")
 class Figures:
     """Medians over the repeats.
 
-    fps: frames a second from the first frame read to the files closed. latency_ms: p50, p95 and p99, from capture to
-    view. dropped: frames that were dropped or failed, of all runs together. ratio: of the pairs' rates, median, least
-    and most; None without a loop. cpu_told_apart: whether the threads of runtime and encoder are known by themselves.
+    fps: frames a second from the first frame read to the files closed. cpu_ms: of the whole process, for each frame.
+    latency_ms: p50, p95 and p99, from capture to view. dropped: frames that were dropped or failed, of all runs
+    together. ratio: of the pairs' rates, median, least and most; None without a loop. cpu_told_apart: whether the
+    threads of runtime and encoder are known by themselves.
     """
 
     stages: tuple[StageFigures, ...]
     cpu_told_apart: bool
     fps: float
+    cpu_ms: float | None
     latency_ms: tuple[float, ...]
     dropped: int
     start_up_s: float | None
     peak_bytes: int | None
     above_model_bytes: int | None
     loop_fps: float | None
+    loop_cpu_ms: float | None
     loop_start_up_s: float | None
     loop_peak_bytes: int | None
     ratio: tuple[float, float, float] | None
@@ -41,6 +44,7 @@ def figures(measured: Measured) -> Figures:
         stages=stage_figures(runs),
         cpu_told_apart=told_apart(runs),
         fps=middle([run.fps for run in runs]) or 0.0,
+        cpu_ms=middle([run.cpu_ms for run in runs]),
         latency_ms=tuple(
             middle(values) or 0.0 for values in zip(*(run.latency_ms for run in runs if run.latency_ms), strict=True)
         ),
@@ -49,6 +53,7 @@ def figures(measured: Measured) -> Figures:
         peak_bytes=_whole(middle([run.peak_bytes for run in runs])),
         above_model_bytes=_whole(middle([run.above_model_bytes for run in runs])),
         loop_fps=middle([loop.fps for loop in loops]),
+        loop_cpu_ms=middle([loop.cpu_ms for loop in loops]),
         loop_start_up_s=middle([loop.start_up_s for loop in loops]),
         loop_peak_bytes=_whole(middle([loop.peak_bytes for loop in loops])),
         ratio=(middle(ratios) or 0.0, min(ratios), max(ratios)) if ratios else None,
@@ -61,6 +66,11 @@ def cpu_name() -> str:
     lines = info.read_text().splitlines() if info.is_file() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
+
+
+def load() -> float | None:
+    """How many threads wanted to run in the last minute; None where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def cores() -> int:

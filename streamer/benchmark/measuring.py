@@ -142,6 +142,7 @@ def _run_loop(job: Job, *, model: Path, form: str) -> Run | str:
     return Run(
         frames=figures["frames"],
         took_s=figures["took_s"],
+        cpu_ns=round(figures["cpu_s"] * NS_PER_S),
         start_up_s=figures["start_up_s"],
         peak_bytes=figures["peak_bytes"],
     )

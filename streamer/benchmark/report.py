@@ -69,6 +69,7 @@ def _whole(measured: Measured, found: Figures) -> Table:
     latency = " / ".join(f"{value:.1f}" for value in found.latency_ms) or _NOTHING
     rows = [
         ("frames a second, end to end", f"{found.fps:.2f}", _number(found.loop_fps, 2)),
+        ("CPU of the process, ms a frame", _number(found.cpu_ms, 1), _number(found.loop_cpu_ms, 1)),
         ("latency, capture to view, ms, p50 / p95 / p99", latency, _NOTHING),
         ("frames dropped or failed", str(found.dropped), _NOTHING),
         ("start-up to the first drawn frame, s", _number(found.start_up_s, 2), _number(found.loop_start_up_s, 2)),

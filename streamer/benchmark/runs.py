@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from streamer.clock import NS_PER_MS
 from streamer.frame import Ledger
 from streamer.models.options import ModelOptions
 from streamer.trace import Span
@@ -28,15 +29,22 @@ class Job:
 class Run:
     """What one process did.
 
-    took_s: from the first frame that was read until its files were closed. start_up_s: from the beginning of the
-    process until its first drawn frame was handed to what records it; None where none was.
-    peak_bytes: the most memory that it held; None where the system does not say.
+    took_s: from the first frame that was read until its files were closed. cpu_ns: what all its threads computed in
+    that time, whatever else the machine did. start_up_s: from the beginning of the process until its first drawn frame
+    was handed to what records it; None where none was. peak_bytes: the most memory that it held; None where the system
+    does not say.
     """
 
     frames: int
     took_s: float
+    cpu_ns: int
     start_up_s: float | None = None
     peak_bytes: int | None = None
+
+    @property
+    def cpu_ms(self) -> float | None:
+        """For each frame."""
+        return self.cpu_ns / NS_PER_MS / self.frames if self.frames else None
 
     @property
     def fps(self) -> float:
@@ -49,14 +57,13 @@ class StreamerRun(Run):
     """What one run of streamer did.
 
     above_model_bytes: the peak less what was held once the model was loaded.
-    spans: of all threads. cpu_ns: of the whole process while it ran. runtime_cpu_ns, encoder_cpu_ns: of the threads
+    spans: of all threads. runtime_cpu_ns, encoder_cpu_ns: of the threads
     that the runtime and the encoder have of their own; None where the system does not tell threads apart.
     latency_ms: p50, p95 and p99, from capture to view. model: what was made of the model, in one line. runtime:
     what ran it.
     """
 
     spans: tuple[Span, ...]
-    cpu_ns: int
     runtime_cpu_ns: int | None
     encoder_cpu_ns: int | None
     above_model_bytes: int | None

@@ -149,7 +149,8 @@ def _lanes(spans: Sequence[Span]) -> dict[str, list[Span]]:
 
 
 def _shown(thread: str) -> str:
-    text = thread.removeprefix("streamer-")
+    """A thread's name without what all have, and without the path that a sink writes to."""
+    text = thread.removeprefix("streamer-").removeprefix("sink ").partition("/")[0].strip() or thread
     return text if len(text) <= 18 else text[:17] + "."
 
 

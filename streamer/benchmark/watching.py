@@ -44,11 +44,15 @@ class WatchedSource:
 
 
 class WatchedSink:
-    """Another sink; notes when it got its first result, and what its library's own threads computed."""
+    """Another sink; notes when it got its first result, and what its library's own threads computed.
+
+    python_threads: those that ran meanwhile, by the system's number; the system knows them a while after they end.
+    """
 
     def __init__(self, sink: Sink) -> None:
         self.first_ns: int | None = None
         self.library_cpu_ns = 0
+        self.python_threads: set[int] = set()
         self._sink = sink
         self._closed = False
 
@@ -71,6 +75,7 @@ class WatchedSink:
     def write(self, result: Result) -> None:
         if self.first_ns is None:
             self.first_ns = time.monotonic_ns()
+            self.python_threads |= own_threads()
             name_thread(ENCODER if self.role == "record" else "streamer-report")
         self._sink.write(result)
 
@@ -82,5 +87,5 @@ class WatchedSink:
 
     def _library_cpu_ns(self) -> int:
         """Before it is closed: threads that have ended can no longer be asked."""
-        own = own_threads()
-        return sum(cpu_ns for number, cpu_ns in threads(named=ENCODER).items() if number not in own)
+        self.python_threads |= own_threads()
+        return sum(cpu_ns for number, cpu_ns in threads(named=ENCODER).items() if number not in self.python_threads)

@@ -117,6 +117,7 @@ def _bench(settings: Settings, asked: Asked) -> None:
         claim(asked.plot, force=settings.force)
     if asked.show:
         _require_display()
+    _warn_if_busy()
     measured = measure(
         _job(settings, show=asked.show),
         repeats=asked.repeats,
@@ -128,6 +129,14 @@ def _bench(settings: Settings, asked: Asked) -> None:
     _print(measured, figures(measured), as_json=asked.as_json)
     if asked.plot is not None:
         _plot(measured, asked.plot, force=settings.force)
+
+
+def _warn_if_busy() -> None:
+    from streamer.benchmark.figures import cores, load  # noqa: PLC0415 - as above
+
+    busy = load()
+    if busy is not None and busy > cores() / 2:
+        logger.warning("the machine is busy, load %.1f on %d cores: rates and wall times will be off", busy, cores())
 
 
 def _require_display() -> None:

@@ -21,8 +21,8 @@ THREADS = {
     "infer": "streamer-inference",
     "postprocess": "streamer-inference",
     "draw": "streamer-render",
-    "encode": "streamer-recording out.mp4",
-    "report": "streamer-out.jsonl",
+    "encode": "streamer-sink recording /tmp/x/out.mp4",
+    "report": "streamer-sink JSON lines /tmp/x/out.jsonl",
 }
 
 
@@ -80,7 +80,9 @@ def a_measurement(
         model=Path("models/handtrack"),
         form="savedmodel",
         runs=tuple(a_run(took_s=each) for each in took_s),
-        loops=tuple(Run(frames=60, took_s=each, start_up_s=2.0, peak_bytes=700_000_000) for each in loop_s),
+        loops=tuple(
+            Run(frames=60, took_s=each, cpu_ns=24 * MS * 60, start_up_s=2.0, peak_bytes=700_000_000) for each in loop_s
+        ),
         no_loop="" if loop_s else "not asked for",
     )
 

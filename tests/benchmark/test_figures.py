@@ -25,6 +25,7 @@ def test_rates_are_medians_and_the_ratio_is_that_of_each_pair() -> None:
     assert found.fps == 30.0
     assert found.loop_fps == 15.0
     assert found.ratio == (2.0, 1.0, 4.0)
+    assert (found.cpu_ms, found.loop_cpu_ms) == (30.0, 24.0)
 
 
 def test_without_a_loop_there_is_no_ratio() -> None:

@@ -29,7 +29,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert (model / "saved_model.pb").exists()
         assert (form, job.frames) == ("savedmodel", 4)
         order.append("loop")
-        return Run(frames=60, took_s=4.0)
+        return Run(frames=60, took_s=4.0, cpu_ns=1)
 
     monkeypatch.setattr(measuring, "_run_streamer", run_streamer)
     monkeypatch.setattr(measuring, "_run_loop", run_loop)

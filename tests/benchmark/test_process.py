@@ -32,7 +32,7 @@ def test_a_thread_is_found_by_its_name_and_its_cpu_time_grows() -> None:
     on_a_thread(work)
     ((number, before_ns),) = seen[0].items()
     assert seen[1][number] > before_ns
-    assert process.threads(named="streamer-test") == {}
+    assert process.threads(named="nobody") == {}
 
 
 @linux

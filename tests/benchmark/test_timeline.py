@@ -1,6 +1,7 @@
 """The timeline: which frames it shows, and what of them can be seen."""
 
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -34,7 +35,7 @@ def test_fifty_frames_of_the_middle_are_shown() -> None:
 
 
 def test_each_thread_has_a_lane_in_the_order_of_the_work(drawing: Drawing) -> None:
-    names = ["capture", "inference", "render", "recording out.mp4", "out.jsonl"]
+    names = ["capture", "inference", "render", "recording", "JSON lines"]
     heights = [next(words.y for words in drawing.words if words.text == name and words.x < 100) for name in names]
     legend = next(words.y for words in drawing.words if words.text == "capture")
     assert legend not in heights[1:]
@@ -65,7 +66,7 @@ def test_the_time_axis_has_round_steps_in_ms(drawing: Drawing) -> None:
     ticks = [float(words.text) for words in drawing.words if words.y > drawing.height - 50 and words.text[0].isdigit()]
     assert ticks[0] == 0
     assert len(ticks) <= 15
-    assert {later - earlier for earlier, later in zip(ticks, ticks[1:], strict=False)} == {100.0}
+    assert {later - earlier for earlier, later in pairwise(ticks)} == {100.0}
 
 
 @pytest.mark.parametrize("duration_ms", [0.0, 0.01, 3.0, 90_000.0])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streamer import cli
-from streamer.benchmark import measuring
+from streamer.benchmark import figures, measuring
 from streamer.benchmark.measuring import Measured
 from streamer.benchmark.runs import Job
 from streamer.config import setting_fields
@@ -19,6 +19,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (known.variable for known in setting_fields().values()):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "load", lambda: 0.1)
 
 
 @pytest.fixture
@@ -93,6 +98,15 @@ def test_what_is_wrong_is_said_first(
     assert ended(*arguments) == code
     assert said in capsys.readouterr().err
     assert not asked
+
+
+def test_a_busy_machine_is_warned_of(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(figures, "load", lambda: 1000.0)
+    assert ended() == 0
+    assert "the machine is busy, load 1000.0" in capsys.readouterr().err
+    assert asked
 
 
 def test_a_window_needs_a_display(
