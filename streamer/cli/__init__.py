@@ -12,6 +12,7 @@ from typing import Annotated, TextIO, cast
 import typer
 
 import streamer
+from streamer.cli.bench import bench_command
 from streamer.cli.config import config_app
 from streamer.cli.failures import code_of, told
 from streamer.cli.flags import with_settings
@@ -47,10 +48,11 @@ app.command("run", help="Watch, record, report: SOURCE through the model to a wi
     with_settings(run_verb)
 )
 app.command("inspect", help="Say what a model takes and gives, and how sure that is.")(inspect_command)
+app.command("bench", help="Measure every stage of a run, beside the loop that how-tos have.")(bench_command)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "inspect", "models", "config"})
+VERBS = frozenset({"run", "inspect", "bench", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

@@ -1,6 +1,6 @@
 """How a download goes, on stderr: a bar where there is a terminal, a line each five seconds where there is none.
 
-It is told; nothing is shown where nothing is fetched. Called by the verb models and by parts.py.
+It is told; nothing is shown where nothing is fetched. Called by the verbs models, inspect and bench, and by parts.py.
 """
 
 import logging
@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamer.config import Settings
 from streamer.models.zoo.disk import in_mb
 from streamer.models.zoo.download import Watch
 
@@ -20,6 +22,17 @@ logger = logging.getLogger(__name__)
 
 LINE_S = 5.0
 REFRESH_S = 0.1
+
+
+def found_model(settings: Settings) -> Path | None:
+    """Where the model lies that is asked for, fetched if need be; None for the one inside. Raises ModelLoadError."""
+    if settings.model is None:
+        return None
+    from streamer.models.zoo.finding import find_model, look_for  # noqa: PLC0415 - for a name that is not in the cache
+
+    look_for(settings.model)
+    with fetching_shown(quiet=settings.quiet, as_json=settings.log_json) as watch:
+        return find_model(settings.model, watch=watch)
 
 
 @contextmanager

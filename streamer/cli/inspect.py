@@ -87,10 +87,11 @@ inspect_command = with_settings(
 
 def _inspect(settings: Settings, *, images: list[Path], as_json: bool, out: Path | None, write_card: bool) -> None:
     from streamer.cli.asked import model_options  # noqa: PLC0415 - heavy only from here on
+    from streamer.cli.fetching import found_model  # noqa: PLC0415
     from streamer.inspection.inspect import inspect_model  # noqa: PLC0415
 
     pictures = _pictures(images)
-    model = _model(settings)
+    model = found_model(settings)
     sheet = _sheet_path(out, model, images, settings) if pictures else None
     card = _card_path(model, settings) if write_card and model is not None else None
     inspection = inspect_model(model, model_options(settings), pictures=pictures)
@@ -124,17 +125,6 @@ def _pictures(paths: list[Path]) -> "dict[str, Image]":
             raise SourceOpenError("unreadable or truncated: OpenCV can read no picture in it", where=str(path))
         pictures[str(path) if path.name in pictures else path.name] = image
     return pictures
-
-
-def _model(settings: Settings) -> Path | None:
-    if settings.model is None:
-        return None
-    from streamer.cli.fetching import fetching_shown  # noqa: PLC0415 - for a name that is not in the cache
-    from streamer.models.zoo.finding import find_model, look_for  # noqa: PLC0415
-
-    look_for(settings.model)
-    with fetching_shown(quiet=settings.quiet, as_json=settings.log_json) as watch:
-        return find_model(settings.model, watch=watch)
 
 
 def _sheet_path(out: Path | None, model: Path | None, images: list[Path], settings: Settings) -> Path:
