@@ -5,6 +5,7 @@ it is the same only where every sum is rounded as TensorFlow rounds it. OpenCV's
 """
 
 import threading
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import cv2
@@ -16,6 +17,19 @@ Sampling = Literal["half_pixel", "corner", "aligned"]
 TensorFlow 1), or with the outermost pixels on one another (align_corners)."""
 
 Floats = NDArray[np.float32]
+
+
+_BAND = 32
+"""Rows of the result that are made at once: what they need stays in the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Buffers:
+    """What one thread works in; fresh memory costs as much as the arithmetic."""
+
+    corners: NDArray[Any]
+    lines: Floats
+    result: Floats
 
 
 class Resampler:
@@ -30,39 +44,49 @@ class Resampler:
     def __init__(self, picture_px: tuple[int, int], result_px: tuple[int, int], *, sampling: Sampling) -> None:
         left, right, across = _weights(picture_px[0], result_px[0], sampling)
         upper, lower, down = _weights(picture_px[1], result_px[1], sampling)
-        columns, rows = np.concatenate([left, right]), np.concatenate([upper, lower])
-        self._map = np.stack(np.meshgrid(columns, rows), axis=-1).astype(np.int16)
         self._width, self._height = result_px
-        shape = self._height, self._width, 3
-        self._across = np.ascontiguousarray(np.broadcast_to(across[:, np.newaxis], (2 * shape[0], *shape[1:])))
-        self._down = np.ascontiguousarray(np.broadcast_to(down[:, np.newaxis, np.newaxis], shape))
+        columns = np.concatenate([left, right])
+        self._maps = [
+            np.stack(np.meshgrid(columns, np.concatenate([upper[band], lower[band]])), axis=-1).astype(np.int16)
+            for band in self._bands()
+        ]
+        self._across = _spread(across[np.newaxis, :, np.newaxis], (2 * _BAND, self._width, 3))
+        self._down = _spread(down[:, np.newaxis, np.newaxis], (self._height, self._width, 3))
         self._mine = threading.local()
 
     def __call__(self, picture: NDArray[Any]) -> Floats:
-        corners, lines, result = self._buffers(picture.dtype)
-        corners = cv2.remap(picture, self._map, None, cv2.INTER_NEAREST, dst=corners)  # type: ignore[call-overload]
-        left, right = corners[:, : self._width], corners[:, self._width :]
-        cv2.subtract(right, left, dst=lines, dtype=cv2.CV_32F)
-        cv2.multiply(lines, self._across, dst=lines)
-        cv2.add(left, lines, dst=lines, dtype=cv2.CV_32F)
-        upper, lower = lines[: self._height], lines[self._height :]
-        cv2.subtract(lower, upper, dst=result)
-        cv2.multiply(result, self._down, dst=result)
-        cv2.add(upper, result, dst=result)
-        return result
+        buffers = self._buffers(picture.dtype)
+        for band, read in zip(self._bands(), self._maps, strict=True):
+            rows = len(read) // 2
+            corners, lines, result = buffers.corners[: 2 * rows], buffers.lines[: 2 * rows], buffers.result[band]
+            cv2.remap(picture, read, None, cv2.INTER_NEAREST, dst=corners)  # type: ignore[call-overload]
+            left, right = corners[:, : self._width], corners[:, self._width :]
+            cv2.subtract(right, left, dst=lines, dtype=cv2.CV_32F)
+            cv2.multiply(lines, self._across[: 2 * rows], dst=lines)
+            cv2.add(left, lines, dst=lines, dtype=cv2.CV_32F)
+            upper, lower = lines[:rows], lines[rows:]
+            cv2.subtract(lower, upper, dst=result)
+            cv2.multiply(result, self._down[band], dst=result)
+            cv2.add(upper, result, dst=result)
+        return buffers.result
 
-    def _buffers(self, dtype: np.dtype[Any]) -> tuple[NDArray[Any], Floats, Floats]:
-        """Made once for each thread: fresh memory costs as much as the arithmetic."""
-        held: dict[str, tuple[NDArray[Any], Floats, Floats]] = self._mine.__dict__
+    def _bands(self) -> list[slice]:
+        return [slice(row, min(row + _BAND, self._height)) for row in range(0, self._height, _BAND)]
+
+    def _buffers(self, dtype: np.dtype[Any]) -> _Buffers:
+        held: dict[str, _Buffers] = self._mine.__dict__
         if dtype.name not in held:
-            height, width = self._height, self._width
-            corners = np.empty((2 * height, 2 * width, 3), dtype)
-            held[dtype.name] = (
-                corners,
-                np.empty((2 * height, width, 3), np.float32),
-                np.empty(self._down.shape, np.float32),
+            held[dtype.name] = _Buffers(
+                np.empty((2 * _BAND, 2 * self._width, 3), dtype),
+                np.empty((2 * _BAND, self._width, 3), np.float32),
+                np.empty((self._height, self._width, 3), np.float32),
             )
         return held[dtype.name]
+
+
+def _spread(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """OpenCV multiplies only what is of one shape."""
+    return np.ascontiguousarray(np.broadcast_to(values, shape))
 
 
 def _weights(own: int, wanted: int, sampling: Sampling) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
