@@ -32,7 +32,7 @@ from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
 from streamer.sources import is_camera, open_source
-from streamer.sources.glances import glances
+from streamer.sources.glances import COUNT, MANY, glances
 from streamer.sources.listing import media_matching
 from streamer.sources.options import SourceOptions
 from streamer.text import printable, redacted
@@ -176,7 +176,12 @@ def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitSt
     else:
         with fetching_shown(quiet=settings.quiet, as_json=settings.log_json) as watch:
             model = find_model(settings.model, watch=watch)
-    detector = load_detector(model, options, input_size_px=size_px, pictures=partial(glances, settings.source or ""))
+    detector = load_detector(
+        model,
+        options,
+        input_size_px=size_px,
+        pictures=partial(glances, settings.source or "", count=MANY if settings.int8 else COUNT),
+    )
     stack.callback(detector.close)
     logger.info("model: %s", detector.describe())
     return detector
