@@ -80,7 +80,7 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     inputs = inputs_of(settings)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
     _try_outputs(settings, early, inputs)
-    live = early is None or is_live(early, settings)
+    live = settings.policy != "all" if early is None else is_live(early, settings)
     detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack, live=live))
     source = early or _source(settings, stack)
     view = _window(settings, stack)
