@@ -192,7 +192,13 @@ def _chosen(
     opened: OpenedModel, known: "Recalling", pictures: Pictures | None, *, frame_size_px: tuple[int, int] | None
 ) -> OpenedModel:
     """A model that is loaded, with what was chosen for it, before or now."""
-    record = known.record(frame_size_px) or _measured(opened, known, pictures, frame_size_px=frame_size_px)
+    try:
+        record = known.record(frame_size_px) or _measured(opened, known, pictures, frame_size_px=frame_size_px)
+    except Exception as error:
+        if opened.options.runtime_in_use != "auto":
+            raise
+        logger.warning("no other runtime could be measured, the model runs as it was saved: %s", error)
+        return opened
     opened = replace(opened, record=record)
     lowered = record.chosen(live=opened.options.live)
     if lowered is None or lowered.feeding is None or max(frame_size_px or (0,)) <= MAX_SIDE_PX:

@@ -45,6 +45,8 @@ _PICTURES = 8
 _TEXTURES_PX = ((640, 480), (400, 600))
 """(width, height) of what is looked at besides."""
 
+_WARM_UPS = 2
+
 GAIN = 1.05
 """Another way than the reference has to be so much faster: less is noise."""
 
@@ -80,6 +82,12 @@ class _Contestant:
         """
         on_gpu = "GPU" in self.files.runtime
         return 1 / max(self.rates_fps) if on_gpu else min(self.cpu_s) / cores()
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it sees the same, or was asked for as it is."""
+        int8 = self.lowered is not None and self.lowered.int8
+        return self.agreement is None or self.agreement.is_equal or int8
 
     def measured(self) -> Measured:
         return Measured(
@@ -203,8 +211,9 @@ class _Contest:
         scene = self._scenes[0]
         for contestant in self._equal:
             contestant.files.conf = contestant.live.conf = self._conf  # the usual number of boxes
-            contestant.live.detect([scene])
-            _rate_fps(contestant.files, scene, seconds=0)
+            for _ in range(_WARM_UPS):
+                contestant.live.detect([scene])
+                _rate_fps(contestant.files, scene, seconds=0)
         for _ in range(ROUNDS):
             for contestant in self._equal:
                 contestant.latencies_s.append(
@@ -217,15 +226,14 @@ class _Contest:
     def record(self, wanted: str) -> Record:
         """What is to be kept. Raises ModelLoadError: the runtime that was asked for cannot run it."""
         loaded = self._subject.loaded
-        by_rate = sorted(self._equal, key=lambda one: one.computed_s)
-        by_latency = sorted(self._equal, key=lambda one: min(one.latencies_s))
-        if wanted != "auto":
-            by_rate, by_latency = (
-                [one for one in order if one is not self._reference] for order in (by_rate, by_latency)
-            )
-            if not by_rate:
-                whys = "; ".join(dict.fromkeys(one.refused for one in self._refused)) or "it is of another form"
-                raise ModelLoadError(f"{wanted} cannot run it: {whys}", hint="--runtime auto takes what can")
+        contestants = list(self._equal)
+        if wanted not in {"auto", self._of_reference}:
+            contestants.remove(self._reference)
+        if not contestants:
+            whys = "; ".join(dict.fromkeys(one.refused for one in self._refused)) or "it is of another form"
+            raise ModelLoadError(f"{wanted} cannot run it: {whys}", hint="--runtime auto takes what can")
+        by_cost = sorted(contestants, key=lambda one: (not one.is_fit, one.computed_s))
+        by_latency = sorted(contestants, key=lambda one: (not one.is_fit, min(one.latencies_s)))
         return Record(
             signature=loaded.signature,
             form=loaded.form,
@@ -233,9 +241,9 @@ class _Contest:
             hints=loaded.hints,
             writer=loaded.writer,
             parameters=loaded.parameters,
-            files=self._winner(by_rate, lambda one: one.computed_s),
+            files=self._winner(by_cost, lambda one: one.computed_s),
             live=self._winner(by_latency, lambda one: min(one.latencies_s)),
-            table=(*(one.measured() for one in by_rate), *self._refused),
+            table=(*(one.measured() for one in by_cost), *self._refused),
         )
 
     def _winner(self, order: Sequence[_Contestant], cost: Callable[[_Contestant], float]) -> Lowered | None:
@@ -293,21 +301,17 @@ def _rate_fps(
 
 
 def _tell(record: Record, options: ModelOptions) -> None:
-    best = record.table[0]
-    chosen = record.live if options.live else record.files
+    chosen = record.chosen(live=options.live)
     if chosen is None:
-        logger.info("runtime: the graph as it was saved: %s", why_none(record))
+        logger.info("runtime: the model as it was saved: %s", why_none(record))
         return
-    reference = next((one for one in record.table if one.agreement is None and not one.refused), best)
-    logger.info(
-        "runtime: %s, %s: %.1f ms of processor a picture where %s takes %.1f; %s",
-        best.runtime,
-        best.extent,
-        best.cpu_ms,
-        reference.runtime,
-        reference.cpu_ms,
-        best.agreement,
-    )
+    names = [one for one in record.table if one.extent == chosen.extent and chosen.runtime in one.runtime.casefold()]
+    reference = [one for one in record.table if one.agreement is None and not one.refused]
+    for one in names[:1]:
+        beside = "".join(f", as saved in {other.runtime} {other.cpu_ms:.1f}" for other in reference)
+        logger.info("runtime: %s, %s: %.1f ms of processor a picture%s", one.runtime, one.extent, one.cpu_ms, beside)
+        if one.agreement is not None and not one.agreement.is_equal:
+            logger.warning("it does not see what the model as it was saved sees: %s", one.agreement)
 
 
 def why_none(record: Record) -> str:
