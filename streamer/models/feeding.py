@@ -134,7 +134,7 @@ class _Sizer:
 
     def _made(self, own_px: tuple[int, int], size_px: tuple[int, int], *, is_last: bool) -> Callable[..., Floats]:
         feeding, finish = self._feeding, self._finish if is_last else _nothing
-        exact = feeding.rounding != "none" or feeding.sampling != "half_pixel"
+        exact = not feeding.halving or feeding.rounding != "none" or feeding.sampling != "half_pixel"
         if exact or math.prod(own_px) > _MUCH_LARGER * math.prod(size_px):
             return Resampler(own_px, size_px, sampling=feeding.sampling, finish=finish)
         return partial(_resized, size_px=size_px, finish=finish)
@@ -145,7 +145,10 @@ def _nothing(rows: Floats) -> None:
 
 
 def _resized(picture: NDArray[Any], *, size_px: tuple[int, int], finish: Callable[[Floats], None]) -> Floats:
-    """OpenCV's resize: off in the fifth digit, and faster where the picture is not much larger than what it becomes."""
+    """OpenCV's resize: off in the fifth digit, and faster where the picture is not much larger than what it becomes.
+
+    For the first of two steps, which is the dear one, and what follows it.
+    """
     result = np.asarray(cv2.resize(picture.astype(np.float32, copy=False), size_px), np.float32)
     finish(result)
     return result

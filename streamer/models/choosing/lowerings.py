@@ -39,6 +39,9 @@ CONF = 0.02
 
 _PICTURES = 3
 
+_FIRST_CLASS_IDS = (1, 0)
+"""What a graph may call its first class, the background not counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -242,18 +245,18 @@ def _cut(flat: FlatGraph, plan: Plan, pictures: Sequence[Image]) -> Cut | None:
         return Detections.from_raw(raw.boxes, raw.scores, raw.class_ids, size_px=size_px, conf=CONF, max_det=100)
 
     wanted = [seen(dict(zip(names, fetch(tensor), strict=True)), plan.head) for tensor in tensors]
-    order = plan.head_card.order or "yxyx"
+    order, level = plan.head_card.order or "yxyx", _level(wanted)
 
     def judged(heads: RawHeads, values: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> RawHeads | None:
         def found(heads: RawHeads) -> list[Detections]:
             head = CutHead(heads, order=order, unit=_unit(plan))
             return [seen({BOXES: boxes, SCORES: scores}, head) for boxes, scores in values]
 
-        first = _first_class_id(wanted, found(replace(heads, first_class_id=0)))
-        if first is None:
-            return None
-        heads = replace(heads, first_class_id=first)
-        return heads if agreement(wanted, found(heads), conf=_level(wanted)).is_equal else None
+        for first in _FIRST_CLASS_IDS:
+            named = replace(heads, first_class_id=first)
+            if agreement(wanted, found(named), conf=level).is_equal:
+                return named
+        return None
 
     return find_cut(flat, tensors, judged)
 
@@ -266,12 +269,3 @@ def _level(detections: Sequence[Detections]) -> float:
     """A score that some detections have."""
     scores = sorted((float(score) for found in detections for score in found.scores), reverse=True)
     return max(CONF + 0.01, min(0.3, scores[min(len(scores) - 1, 20)] if scores else CONF))
-
-
-def _first_class_id(wanted: Sequence[Detections], found: Sequence[Detections]) -> int | None:
-    """What is to be added to the ids of `found` so that the best detections of both are of one class."""
-    for one, other in zip(wanted, found, strict=True):
-        if len(one) and len(other):
-            first = int(one.class_ids[0] - other.class_ids[0])
-            return first if 0 <= first <= 1 else None
-    return None

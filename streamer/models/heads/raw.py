@@ -3,8 +3,9 @@
 Made by choosing from what lowering/raw_heads.py found; it reads as the graph's own suppression would have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from streamer.models.card import Background, DecodedHead, Suppression
 from streamer.models.heads import Outputs, RawDetections
 from streamer.models.heads.decoded import DecodedBoxes
-from streamer.models.heads.suppression import MAX_CANDIDATES
 from streamer.models.options import Order, Unit
 
 BOXES = "streamer_boxes"
@@ -76,12 +76,24 @@ class CutHead:
         columns = raw.classes + (raw.background != "none")
         own = (raw.classes, 4) if raw.rows == "anchors and classes" else (4,)
         shaped = {SCORES: scores.reshape(-1, columns), BOXES: boxes.reshape(-1, *own)}
-        found = self._head.read(
-            shaped, input_size_px=input_size_px, conf=max(conf, raw.least_score), max_det=MAX_CANDIDATES
-        )
-        found = _first_rows(_at_most(found, raw.most_per_class), min(max_det, raw.most))
+        read = partial(self._head.read, shaped, input_size_px=input_size_px, conf=max(conf, raw.least_score))
+        found = _best(read, most=min(max_det, raw.most), of_class=raw.most_per_class)
         first_column = 1 if raw.background == "first" else 0
         return replace(found, class_ids=found.class_ids + (raw.first_class_id - first_column))
+
+
+def _best(read: Callable[..., RawDetections], *, most: int, of_class: int | None) -> RawDetections:
+    """The `most` best with no more than `of_class` of a class, without suppressing more than that takes.
+
+    Of a flood of rows, those that are kept come long before the last.
+    """
+    asked = most
+    while True:
+        found = read(max_det=asked)
+        limited = _at_most(found, of_class)
+        if len(limited.scores) >= most or len(found.scores) < asked:
+            return _first_rows(limited, most)
+        asked *= 4
 
 
 def _at_most(found: RawDetections, count: int | None) -> RawDetections:

@@ -8,7 +8,7 @@ by choosing.
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any
 
@@ -32,6 +32,7 @@ _CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2dNative", "_FusedConv2D", "M
 _LEAST_ROWS = 16
 _MOST_CLASSES = 1203
 """LVIS has that many."""
+_USUAL_IOUS = (0.6, 0.5, 0.45, 0.7)
 _MOST_PAIRS = 36
 _TENSORS = 8
 """So many of each kind are tried."""
@@ -48,9 +49,9 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class _Suppression:
-    """What the graph's own suppression says of itself."""
+    """What the graph's own suppression says of itself. iou: None where it is given from outside a loop."""
 
-    iou: float
+    iou: float | None
     least_score: float
     most_per_class: int | None
 
@@ -61,8 +62,12 @@ the way with the ids of the classes put right, or None."""
 
 
 def suppressions(flat: FlatGraph) -> list[Node]:
-    """The nodes that suppress, in the graph itself."""
-    return [node for node in flat.definition.node if node.op in SUPPRESSIONS]
+    """The nodes that suppress, in the graph itself and in the bodies of its loops."""
+    return [node for nodes in _bodies(flat) for node in nodes if node.op in SUPPRESSIONS]
+
+
+def _bodies(flat: FlatGraph) -> list[Sequence[Node]]:
+    return [flat.definition.node, *(function.node_def for function in flat.definition.library.function)]
 
 
 def find_cut(flat: FlatGraph, pictures: Sequence[NDArray[Any]], judge: Judge, *, most: int = 100) -> Cut | None:
@@ -70,9 +75,9 @@ def find_cut(flat: FlatGraph, pictures: Sequence[NDArray[Any]], judge: Judge, *,
 
     pictures: what the signature takes, a batch each.
     """
-    known = _suppression(flat)
     pairs = list(islice(_pairs(flat), _MOST_PAIRS))
-    if not pairs or known is None:
+    known = _known(flat) if pairs else []
+    if not known:
         return None
     tensors = list(dict.fromkeys(tensor for pair in pairs for tensor in pair))
     try:
@@ -84,18 +89,27 @@ def find_cut(flat: FlatGraph, pictures: Sequence[NDArray[Any]], judge: Judge, *,
     classes = len(suppressions(flat))
     for boxes, scores in pairs:
         seen = [(found[boxes], found[scores]) for found in values]
-        for heads in _ways(known, *seen[0], most=most, classes=classes, is_raw=scores in _raw(flat).values()):
-            fitting = judge(heads, seen)
-            if fitting is not None:
-                return Cut(boxes, scores, fitting)
+        is_raw = scores in _raw(flat).values()
+        for suppression in known:
+            for heads in _ways(suppression, *seen[0], most=most, classes=classes, is_raw=is_raw):
+                fitting = judge(heads, seen)
+                if fitting is not None:
+                    return Cut(boxes, scores, fitting)
     return None
 
 
-def _suppression(flat: FlatGraph) -> _Suppression | None:
-    """What all suppressing nodes have in common; None where they differ, or score softly."""
-    nodes = flat.nodes()
-    found = {_read(nodes, node) for node in suppressions(flat)}
-    return found.pop() if len(found) == 1 else None
+def _known(flat: FlatGraph) -> list[_Suppression]:
+    """What all suppressing nodes have in common, each way that it may be; none where they differ, or score softly."""
+    found = set()
+    for body in _bodies(flat):
+        nodes = {node.name: node for node in body}
+        found |= {_read(nodes, node) for node in body if node.op in SUPPRESSIONS}
+    if len(found) != 1:
+        return []
+    (common,) = found
+    if common is None:
+        return []
+    return [common] if common.iou is not None else [replace(common, iou=iou) for iou in _USUAL_IOUS]
 
 
 def _read(nodes: Mapping[str, Node], node: Node) -> _Suppression | None:
@@ -106,7 +120,7 @@ def _read(nodes: Mapping[str, Node], node: Node) -> _Suppression | None:
     iou = _constant(nodes, node, places[0])
     least = _constant(nodes, node, places[1]) if node.op != "NonMaxSuppressionV2" else 0.0
     sigma = _constant(nodes, node, 5) if node.op == "NonMaxSuppressionV5" else 0.0
-    if iou is None or sigma != 0:
+    if sigma != 0:
         return None
     most = _constant(nodes, node, 2)
     lowest = max(0.0, least if least is not None and math.isfinite(least) else 0.0)
@@ -131,11 +145,11 @@ def _pairs(flat: FlatGraph) -> Iterator[tuple[str, str]]:
     raw = _raw(flat)
     if all(name in raw for name in _RAW_NAMES):
         yield raw[_RAW_NAMES[0]], raw[_RAW_NAMES[1]]
-    tensors = _numbers_between(flat)
+    tensors, classes = _numbers_between(flat), len(suppressions(flat))
     boxes = [tensor for tensor in tensors if _rows_of_boxes(flat.shape(tensor)) >= _LEAST_ROWS][:_TENSORS]
     for box in boxes:
         rows = _rows_of_boxes(flat.shape(box))
-        fitting = [tensor for tensor in tensors if tensor != box and _fits(flat.shape(tensor), rows)]
+        fitting = [tensor for tensor in tensors if tensor != box and _fits(flat.shape(tensor), rows, classes=classes)]
         yield from product([box], fitting[:_TENSORS])
 
 
@@ -150,7 +164,8 @@ def _numbers_between(flat: FlatGraph) -> list[str]:
     nodes = flat.nodes()
     starts = [node.name for node in nodes.values() if node.op in _CONVOLUTIONS]
     computed = after((node for node in nodes.values() if node.op != "NextIteration"), starts)
-    depth = _depths(nodes, [node.name for node in suppressions(flat)])
+    ends = [node.name for node in nodes.values() if node.op in SUPPRESSIONS]
+    depth = _depths(nodes, ends)
     floats = {1, 2, 19}
     found = [
         name
@@ -193,12 +208,15 @@ def _rows_of_boxes(shape: tuple[int | None, ...] | None) -> int:
     return size // 4 if shape and shape[-1] == 4 and size % 4 == 0 else 0
 
 
-def _fits(shape: tuple[int | None, ...] | None, rows: int) -> bool:
+def _fits(shape: tuple[int | None, ...] | None, rows: int, *, classes: int) -> bool:
+    """Whether it may be the scores of so many rows; classes: how many of them are suppressed one by one."""
     size = _known_size(shape)
     if shape is None or size < rows or size % rows:
         return False
     columns = size // rows
-    return columns == 1 or (columns <= _MOST_CLASSES and shape[-1] == columns)
+    if columns == 1:
+        return classes == 1
+    return classes <= columns <= _MOST_CLASSES and shape[-1] == columns
 
 
 def _ways(
