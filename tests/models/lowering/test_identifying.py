@@ -154,7 +154,7 @@ UNKNOWN: dict[str, Callable[[Tensor], Tensor]] = {
     "a random crop": cropped,
     "a gamma": gamma,
     "grey": lambda x: import_tensorflow().repeat(import_tensorflow().reduce_mean(v2(x), 3, keepdims=True), 3, 3),
-    "channels mixed": lambda x: v2(x) @ np.float32([[0.9, 0.1, 0], [0, 1, 0], [0, 0.1, 0.9]]),
+    "channels mixed": lambda x: v2(x) @ np.array([[0.9, 0.1, 0], [0, 1, 0], [0, 0.1, 0.9]], np.float32),
     "nothing of the picture": lambda x: v2(x) * 0.0 + 3.0,
     "as large as the picture": lambda x: x,
     "one channel": lambda x: v2(x)[..., :1],
