@@ -181,7 +181,7 @@ def _ease(node: Any) -> None:  # noqa: ANN401 - as above
 
 
 def _topk(values: Any, k: int, sort: str) -> Any:  # noqa: ANN401 - as above
-    """Of equal numbers the first ones are kept, and stay in their order: as TensorFlow has it."""
+    """Equal numbers stay in their order, as TensorFlow has it; of those that tie with the last one, any may be kept."""
     import openvino.opset13 as ops  # noqa: PLC0415 - as in _core
 
     return ops.topk(values, np.int64(k), 0, "max", sort, index_element_type="i32", stable=True)
