@@ -1,9 +1,12 @@
 """What every test has: nothing may be left behind, and what is beside the project is found or the test says why not."""
 
+import atexit
 import gc
 import logging
 import os
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +22,10 @@ SETTLE_S = 2.0
 
 os.environ.setdefault("STREAMER_RUNTIME", "saved")
 """Measuring which runtime is the fastest takes seconds for each model: only the tests of that do it."""
+
+os.environ["STREAMER_CACHE"] = tempfile.mkdtemp(prefix="streamer-cache-")
+"""Nobody's own cache is read or written; the tests of one process share this one."""
+atexit.register(shutil.rmtree, os.environ["STREAMER_CACHE"], ignore_errors=True)
 
 _SYSTEM = (sys.prefix, sys.base_prefix, "/usr/", "/lib", "/dev/", "/proc/", "/sys/", "/etc/", "anon_inode:")
 

@@ -21,7 +21,7 @@ import numpy as np
 from streamer.analytics.privacy import hide
 from streamer.benchmark.process import name_thread, own_threads, peak_bytes, resident_bytes, threads
 from streamer.benchmark.runs import Job, StreamerRun
-from streamer.benchmark.watching import WatchedSink, WatchedSource
+from streamer.benchmark.watching import WatchedDetector, WatchedSink, WatchedSource
 from streamer.clock import NS_PER_S
 from streamer.errors import StreamerError
 from streamer.frame import MAX_DETECTIONS
@@ -45,7 +45,8 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
         source = WatchedSource(open_source(job.source), frames=job.frames)
         stack.callback(source.close)
         before = _threads_before_model()
-        detector, analyzers, model = _detector(job, source)
+        found, analyzers, model = _detector(job, source)
+        detector = WatchedDetector(found)
         stack.callback(detector.close)
         loaded_bytes = resident_bytes()
         options = SinkOptions(out=folder / "out.mp4", jsonl=folder / "out.jsonl")
@@ -58,7 +59,7 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
             draw=partial(draw, labels=detector.labels, style=Style()),
             analyzers=analyzers,
         )
-        runtime_ns = _runtime_threads(before)
+        runtime_ns = _of_runtime(threads(), before)
         with kept(Trace()) as trace:
             report = pipeline.run()
         ended_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
@@ -75,7 +76,7 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
         above_model_bytes=None if peak is None or loaded_bytes is None else max(0, peak - loaded_bytes),
         spans=tuple(trace.spans),
         cpu_ns=cpu_ns - source.first_cpu_ns,
-        runtime_cpu_ns=_gained(runtime_ns, _runtime_threads(known)) if before else None,
+        runtime_cpu_ns=_gained(runtime_ns, _of_runtime(detector.threads_ns, known)) if before else None,
         encoder_cpu_ns=recorder.library_cpu_ns if before else None,
         latency_ms=report.latency_ms,
         ledger=report.ledger,
@@ -92,10 +93,10 @@ def _threads_before_model() -> set[int]:
     return set(threads())
 
 
-def _runtime_threads(before: set[int]) -> dict[int, int]:
-    """Computed so far by the threads that came with the model, none of which Python began."""
+def _of_runtime(computed_ns: dict[int, int], before: set[int]) -> dict[int, int]:
+    """Of what threads computed, the share of those that came with the model, none of which Python began."""
     mine = own_threads() | before
-    return {number: cpu_ns for number, cpu_ns in threads().items() if number not in mine}
+    return {number: cpu_ns for number, cpu_ns in computed_ns.items() if number not in mine}
 
 
 def _gained(before_ns: dict[int, int], after_ns: dict[int, int]) -> int:

@@ -1,12 +1,13 @@
 """Stand between the pipeline and its parts, and note when things happen: the first frame read, the first one kept."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from streamer.benchmark.process import name_thread, own_threads, threads
-from streamer.frame import Frame, Result
-from streamer.interfaces import Sink, SinkRole, Source, SourceInfo
+from streamer.frame import Detections, Frame, Image, Result
+from streamer.interfaces import Detector, Sink, SinkRole, Source, SourceInfo
+from streamer.labels import Labels
 
 ENCODER = "streamer-encode"
 """What the threads of the encoder are called to the system."""
@@ -41,6 +42,48 @@ class WatchedSource:
 
     def close(self) -> None:
         self._source.close()
+
+
+class WatchedDetector:
+    """Another detector; notes what every thread of the process had computed when it was closed.
+
+    A runtime's threads end with it, and those that have ended can no longer be asked.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self.threads_ns: dict[int, int] = {}
+        self._detector = detector
+
+    @property
+    def conf(self) -> float:
+        return self._detector.conf
+
+    @conf.setter
+    def conf(self, conf: float) -> None:
+        self._detector.conf = conf
+
+    @property
+    def labels(self) -> Labels:
+        return self._detector.labels
+
+    @property
+    def batch(self) -> int:
+        return self._detector.batch
+
+    @property
+    def concurrency(self) -> int:
+        return self._detector.concurrency
+
+    @property
+    def runtime(self) -> str:
+        return self._detector.runtime
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        return self._detector.detect(images)
+
+    def close(self) -> None:
+        self.threads_ns = self.threads_ns or threads()
+        self._detector.close()
 
 
 class WatchedSink:

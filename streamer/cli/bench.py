@@ -20,6 +20,8 @@ from streamer.config import Settings, resolve, setting_fields
 from streamer.errors import SinkOpenError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from streamer.benchmark.figures import Figures
     from streamer.benchmark.measuring import Measured
     from streamer.benchmark.runs import Job
@@ -40,6 +42,7 @@ class Asked:
     seconds: float | None
     loop: bool
     show: bool
+    runtimes: bool
 
 
 def bench_verb(
@@ -53,17 +56,30 @@ def bench_verb(
     seconds: float | None,
     loop: bool,
     show: bool,
+    runtimes: bool,
 ) -> None:
     """Measure every stage of a run, and set it beside the loop that how-tos have."""
     resolved = resolve(flags=flags if source is None else flags | {"source": source}, environ=os.environ)
     settings = resolved.settings
-    asked = Asked(as_json=as_json, plot=plot, repeats=repeats, frames=frames, seconds=seconds, loop=loop, show=show)
+    asked = Asked(
+        as_json=as_json,
+        plot=plot,
+        repeats=repeats,
+        frames=frames,
+        seconds=seconds,
+        loop=loop,
+        show=show,
+        runtimes=runtimes,
+    )
     level = logging.ERROR if settings.quiet else logging.DEBUG if settings.verbose else logging.INFO
     with logging_to(Outlet(), level=level, as_json=settings.log_json), Signals() as signals:
         for warning in resolved.warnings:
             logger.warning("%s", warning)
         try:
-            _bench(settings, asked)
+            if asked.runtimes:
+                _bench_runtimes(settings, as_json=asked.as_json)
+            else:
+                _bench(settings, asked)
         except Interrupted as stopped:
             raise typer.Exit(signals.exit_code or SIGINT_EXIT) from stopped
 
@@ -104,6 +120,15 @@ bench_command = with_settings(
         Annotated[bool, typer.Option("--loop/--no-loop", help="Run the copied loop too, in turns with streamer.")],
         True,
     ),
+    runtimes=(
+        Annotated[
+            bool,
+            typer.Option(
+                "--runtimes", help="Instead: every way of running the model, timed and held against the saved one."
+            ),
+        ],
+        False,
+    ),
     show=(Annotated[bool, typer.Option("--show", help="With a window, streamer and the copied loop alike.")], False),
 )
 
@@ -129,6 +154,28 @@ def _bench(settings: Settings, asked: Asked) -> None:
     _print(measured, figures(measured), as_json=asked.as_json)
     if asked.plot is not None:
         _plot(measured, asked.plot, force=settings.force)
+
+
+def _bench_runtimes(settings: Settings, *, as_json: bool) -> None:
+    from streamer.benchmark.runtimes import as_fields, measured_runtimes, table  # noqa: PLC0415 - heavy only from here
+
+    _warn_if_busy()
+    job = _job(settings, show=False)
+    record = measured_runtimes(job.model, job.options, source=settings.source)
+    if as_json:
+        typer.echo(json.dumps(as_fields(record), indent=2))
+    else:
+        _on_console(table(record))
+
+
+def _on_console(*parts: "RenderableType") -> None:
+    from rich.console import Console  # noqa: PLC0415 - dear
+
+    from streamer.benchmark.report import COLUMNS  # noqa: PLC0415 - as above
+
+    console = Console(highlight=False, emoji=False, markup=False, width=None if sys.stdout.isatty() else COLUMNS)
+    for part in parts:
+        console.print(part)
 
 
 def _warn_if_busy() -> None:
@@ -167,13 +214,9 @@ def _print(measured: "Measured", found: "Figures", *, as_json: bool) -> None:
 
         typer.echo(json.dumps(fields(measured, found), indent=2))
         return
-    from rich.console import Console  # noqa: PLC0415 - dear
+    from streamer.benchmark.report import report  # noqa: PLC0415 - as above
 
-    from streamer.benchmark.report import COLUMNS, report  # noqa: PLC0415 - as above
-
-    console = Console(highlight=False, emoji=False, markup=False, width=None if sys.stdout.isatty() else COLUMNS)
-    for part in report(measured, found):
-        console.print(part)
+    _on_console(*report(measured, found))
 
 
 def _plot(measured: "Measured", path: Path, *, force: bool) -> None:

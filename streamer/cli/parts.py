@@ -32,7 +32,7 @@ from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
 from streamer.sources import is_camera, open_source
-from streamer.sources.glances import glances
+from streamer.sources.glances import COUNT, MANY, glances
 from streamer.sources.listing import media_matching
 from streamer.sources.options import SourceOptions
 from streamer.text import printable, redacted
@@ -80,7 +80,7 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     inputs = inputs_of(settings)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
     _try_outputs(settings, early, inputs)
-    live = early is None or is_live(early, settings)
+    live = settings.policy != "all" if early is None else is_live(early, settings)
     detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack, live=live))
     source = early or _source(settings, stack)
     view = _window(settings, stack)
@@ -176,7 +176,12 @@ def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitSt
     else:
         with fetching_shown(quiet=settings.quiet, as_json=settings.log_json) as watch:
             model = find_model(settings.model, watch=watch)
-    detector = load_detector(model, options, input_size_px=size_px, pictures=partial(glances, settings.source or ""))
+    detector = load_detector(
+        model,
+        options,
+        input_size_px=size_px,
+        pictures=partial(glances, settings.source or "", count=MANY if settings.int8 else COUNT),
+    )
     stack.callback(detector.close)
     logger.info("model: %s", detector.describe())
     return detector

@@ -31,13 +31,21 @@ class ModelDetector:
     A graph that takes one image at a time is given them one by one; one that takes a batch of eight is given eight.
 
     loaded: the model as its file describes it. run: what runs it; the signature as it was saved, if None.
+    warns: whether it says what is odd about the model's output.
 
     conf: the lowest score that is reported; may be changed while it runs.
     rejected: rows of the model's output that were no detections; the first are warned about, all are counted.
     """
 
     def __init__(
-        self, loaded: Loaded, plan: Plan, *, options: ModelOptions, naming: Naming, run: Run | None = None
+        self,
+        loaded: Loaded,
+        plan: Plan,
+        *,
+        options: ModelOptions,
+        naming: Naming,
+        run: Run | None = None,
+        warns: bool = True,
     ) -> None:
         """Raises ConfigError for options that do not fit the model."""
         self.conf = options.conf
@@ -49,7 +57,7 @@ class ModelDetector:
         self._named = naming.labels.known_ids
         self._max_det = min(options.max_det, MAX_DETECTIONS)
         self._classes = naming.labels.ids(options.classes) if options.classes else None
-        self._warned: set[str] = set()
+        self._warned: set[str] = set() if warns else {"rejected", "nameless"}
 
     @property
     def batch(self) -> int:

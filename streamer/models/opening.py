@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_GRAPHS = frozenset({"savedmodel", "frozen_graph", "keras"})
+"""The forms that TensorFlow loads."""
+
 _OF_GRAPHS = ("tensorflow", "openvino", "litert")
+"""What may run them."""
 
 Pictures = Callable[[], Sequence[Image]]
 """Photographs to look at, (H, W, 3) uint8 BGR each; only asked for where something is open."""
@@ -140,6 +144,10 @@ def _opened(
     input_size_px: tuple[int, int] | None,
     pictures: Pictures | None,
 ) -> OpenedModel:
+    if found.form in _GRAPHS:
+        from streamer.models.runtimes.tensorflow import prepare  # noqa: PLC0415 - TensorFlow, for forms that need it
+
+        prepare(device=options.device, gpu_mem_mb=options.gpu_mem_mb, threads=options.threads)
     loaded = load(found, signature=options.signature, trust=options.trust)
     try:
         opened = open_loaded(found, loaded, card=card, options=options, input_size_px=input_size_px)
@@ -183,34 +191,58 @@ def _from_record(
 def _chosen(
     opened: OpenedModel, known: "Recalling", pictures: Pictures | None, *, frame_size_px: tuple[int, int] | None
 ) -> OpenedModel:
-    from streamer.models.choosing.choice import Subject, choose, why_none  # noqa: PLC0415 - on first use only
-
-    record = known.record(frame_size_px)
-    if record is None:
-        subject = Subject(path=opened.found.path, loaded=opened.loaded, plan=opened.plan, naming=opened.naming)
-        shown = pictures() if pictures is not None else ()
-        key = known.key_for(opened.plan, frame_size_px)
-        record = choose(subject, opened.options, key=key, key_for_any=known.key(None), pictures=shown)
+    """A model that is loaded, with what was chosen for it, before or now."""
+    try:
+        record = known.record(frame_size_px) or _measured(opened, known, pictures, frame_size_px=frame_size_px)
+    except Exception as error:
+        if opened.options.runtime_in_use != "auto":
+            raise
+        logger.warning("no other runtime could be measured, the model runs as it was saved: %s", error)
+        return opened
+    opened = replace(opened, record=record)
     lowered = record.chosen(live=opened.options.live)
-    if lowered is None:
-        logger.debug("the graph runs as it was saved: %s", why_none(record))
-        return replace(opened, record=record)
-    if lowered.feeding is not None and frame_size_px is not None and max(frame_size_px) > MAX_SIDE_PX:
-        plan = understand(
-            opened.loaded,
-            card=opened.card,
-            options=opened.options,
-            input_size_px=frame_size_px,
-            max_side_px=ANY_SIDE_PX,
-        )
-        settled = {choice.what: choice for choice in opened.plan.choices if choice.what != "size"}
-        plan = replace(
-            opened.plan,
-            input=replace(opened.plan.input, size_px=plan.input.size_px),
-            choices=tuple(settled.get(choice.what, choice) for choice in plan.choices),
-        )
-        return replace(opened, plan=plan, record=record)
-    return replace(opened, record=record)
+    if lowered is None or lowered.feeding is None or max(frame_size_px or (0,)) <= MAX_SIDE_PX:
+        return opened
+    return replace(opened, plan=_of_whole_frames(opened, frame_size_px))
+
+
+def _measured(
+    opened: OpenedModel, known: "Recalling", pictures: Pictures | None, *, frame_size_px: tuple[int, int] | None
+) -> "Record":
+    from streamer.models.choosing.choice import Subject, choose  # noqa: PLC0415 - on first use only
+
+    subject = Subject(path=opened.found.path, loaded=opened.loaded, plan=opened.plan, naming=opened.naming)
+    key, shown = known.key_for(opened.plan, frame_size_px), pictures() if pictures is not None else ()
+    return choose(subject, opened.options, key=key, key_for_any=known.key(None), pictures=shown)
+
+
+def _of_whole_frames(opened: OpenedModel, frame_size_px: tuple[int, int] | None) -> Plan:
+    """The plan with an input of the size of the frames: what resizes them for the network shrinks them but once."""
+    wanted = understand(
+        opened.loaded, card=opened.card, options=opened.options, input_size_px=frame_size_px, max_side_px=ANY_SIDE_PX
+    )
+    choices = tuple(wanted.choice("size") if choice.what == "size" else choice for choice in opened.plan.choices)
+    return replace(opened.plan, input=replace(opened.plan.input, size_px=wanted.input.size_px), choices=choices)
+
+
+def measure_runtimes(
+    path: Path, options: ModelOptions, *, input_size_px: tuple[int, int] | None = None, pictures: Pictures | None = None
+) -> "Record":
+    """Every way of running the model, measured anew, whatever was chosen before; what comes of it is kept.
+
+    Raises what `open_to_run` raises.
+    """
+    found = recognise(path)
+    _refuse_runtime(found, options.runtime_in_use)
+    card = card_in_use(found, options)
+    check(found, trust=options.trust)
+    from streamer.models.choosing.recalling import Recalling  # noqa: PLC0415 - as above
+
+    opened = _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
+    try:
+        return _measured(opened, Recalling(found.path, options), pictures, frame_size_px=input_size_px)
+    finally:
+        opened.close()
 
 
 def open_loaded(

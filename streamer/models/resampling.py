@@ -5,6 +5,7 @@ it is the same only where every sum is rounded as TensorFlow rounds it. OpenCV's
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,16 +36,25 @@ class _Buffers:
 class Resampler:
     """From pictures of one size, (H, W, 3) uint8 or float32, to (height, width, 3) float32 of another.
 
-    sizes: (width, height) in px. The time it takes is that of the result's size, not of the picture's. What a thread is
-    given is its own until it asks for the next one.
+    sizes: (width, height) in px. finish: what is done to some rows of the result, in place, while they are at hand.
+    The time it takes is that of the result's size, not of the picture's. What a thread is given is its own until it
+    asks for the next one.
 
     source: interpolate_cached and compute_interpolation_weights in tensorflow/core/kernels/image/resize_bilinear_op.cc.
     """
 
-    def __init__(self, picture_px: tuple[int, int], result_px: tuple[int, int], *, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        picture_px: tuple[int, int],
+        result_px: tuple[int, int],
+        *,
+        sampling: Sampling,
+        finish: Callable[[Floats], None] = lambda _rows: None,
+    ) -> None:
         left, right, across = _weights(picture_px[0], result_px[0], sampling)
         upper, lower, down = _weights(picture_px[1], result_px[1], sampling)
         self._width, self._height = result_px
+        self._finish = finish
         columns = np.concatenate([left, right])
         self._maps = [
             np.stack(np.meshgrid(columns, np.concatenate([upper[band], lower[band]])), axis=-1).astype(np.int16)
@@ -68,6 +78,7 @@ class Resampler:
             cv2.subtract(lower, upper, dst=result)
             cv2.multiply(result, self._down[band], dst=result)
             cv2.add(upper, result, dst=result)
+            self._finish(result)
         return buffers.result
 
     def _bands(self) -> list[slice]:

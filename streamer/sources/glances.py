@@ -19,6 +19,9 @@ from streamer.sources.probing import file_mode
 
 logger = logging.getLogger(__name__)
 
+MANY = 24
+"""How many show in what range the numbers of a network lie."""
+
 COUNT = 4
 """How many are looked at: what is sure with fewer is not less sure, and each costs some runs of the model."""
 

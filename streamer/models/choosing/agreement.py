@@ -21,6 +21,7 @@ _PAIR_IOU = 0.5
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """boxes: how many were to be matched, on how many pictures. matched: those that were, within the limits.
+    paired: those that both have at all, overlapping by half or more.
 
     worst_iou, worst_score: of the pairs that are the same thing, the lowest overlap and the largest difference.
     """
@@ -28,6 +29,7 @@ class Agreement:
     pictures: int
     boxes: int
     matched: int
+    paired: int
     worst_iou: float
     worst_score: float
 
@@ -40,7 +42,8 @@ class Agreement:
         if self.boxes == 0:
             return "nothing was seen"
         worst = f"IoU >= {self.worst_iou:.4f}, scores within {self.worst_score:.4f}"
-        return f"{self.matched} of {self.boxes} boxes, {worst}"
+        seen = "" if self.is_equal else f", {self.paired} seen by both"
+        return f"{self.matched} of {self.boxes} boxes{seen}, {worst}"
 
 
 def agreement(ours: Sequence[Detections], theirs: Sequence[Detections], *, conf: float) -> Agreement:
@@ -48,7 +51,7 @@ def agreement(ours: Sequence[Detections], theirs: Sequence[Detections], *, conf:
 
     Both are given from MOST_SCORE below it on: what one of them has just above it, the other may have just below.
     """
-    boxes = matched = 0
+    boxes = matched = paired = 0
     ious: list[float] = [1.0]
     scores: list[float] = [0.0]
     for one, other in zip(ours, theirs, strict=True):
@@ -58,9 +61,10 @@ def agreement(ours: Sequence[Detections], theirs: Sequence[Detections], *, conf:
         for row, column, iou in pairs:
             if max(one.scores[row], other.scores[column]) >= conf:
                 boxes += 1
+                paired += 1
                 matched += iou >= LEAST_IOU and abs(one.scores[row] - other.scores[column]) <= MOST_SCORE
         boxes += _alone(one, [row for row, _, _ in pairs], conf) + _alone(other, [row for _, row, _ in pairs], conf)
-    return Agreement(len(ours), boxes, matched, min(ious), max(scores))
+    return Agreement(len(ours), boxes, matched, paired, min(ious), max(scores))
 
 
 def _alone(detections: Detections, paired: Sequence[int], conf: float) -> int:

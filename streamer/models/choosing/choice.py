@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from streamer.models.detector import ModelDetector
 from streamer.models.loaded import Loaded
 from streamer.models.lowering.scenery import texture
 from streamer.models.naming import Naming
-from streamer.models.networks import open_network
+from streamer.models.networks import cores, open_network
 from streamer.models.options import ModelOptions
 from streamer.models.plan import Plan
 from streamer.models.running import Lowered, LoweredRun, RuntimeName
@@ -38,6 +38,14 @@ ENOUGH = 20
 ROUNDS = 8
 ROUND_S = 0.15
 """Each way is timed so often, for so long, in turns; its best round counts: what else the machine does only adds."""
+
+_PICTURES = 8
+"""The most that ways are compared on; quantising may look at more."""
+
+_TEXTURES_PX = ((640, 480), (400, 600))
+"""(width, height) of what is looked at besides."""
+
+_WARM_UPS = 2
 
 GAIN = 1.05
 """Another way than the reference has to be so much faster: less is noise."""
@@ -62,8 +70,24 @@ class _Contestant:
     files: ModelDetector
     live: ModelDetector
     agreement: Agreement | None
-    latencies_s: list[float]
-    rates_fps: list[float]
+    latencies_s: list[float] = field(default_factory=list)
+    rates_fps: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+
+    @property
+    def computed_s(self) -> float:
+        """What a picture of a file costs: processor time, which other work on the machine hardly moves.
+
+        While a file is run every core has something to do. On a GPU it is the time that passes.
+        """
+        on_gpu = "GPU" in self.files.runtime
+        return 1 / max(self.rates_fps) if on_gpu else min(self.cpu_s) / cores()
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether it sees the same, or was asked for as it is."""
+        int8 = self.lowered is not None and self.lowered.int8
+        return self.agreement is None or self.agreement.is_equal or int8
 
     def measured(self) -> Measured:
         return Measured(
@@ -71,6 +95,7 @@ class _Contestant:
             extent=self.extent,
             latency_ms=1000 * min(self.latencies_s),
             fps=max(self.rates_fps),
+            cpu_ms=1000 * min(self.cpu_s),
             agreement=self.agreement,
         )
 
@@ -85,9 +110,8 @@ def choose(subject: Subject, options: ModelOptions, *, key: str, key_for_any: st
     """
     wanted = options.runtime_in_use
     logger.info("measuring which runtime is the fastest for this model, once; --runtime saved leaves that out")
-    scenes = [*pictures, *(texture(size_px, seed) for seed, size_px in enumerate(((640, 480), (400, 600))))]
     with workshop() as folder:
-        contest = _Contest(subject, options, scenes, folder)
+        contest = _Contest(subject, options, pictures, folder)
         try:
             contest.hold(_asked(wanted))
             record = contest.record(wanted)
@@ -109,13 +133,17 @@ def _asked(wanted: str) -> tuple[RuntimeName, ...]:
 class _Contest:
     """The comparison of one model's ways."""
 
-    def __init__(self, subject: Subject, options: ModelOptions, scenes: Sequence[Image], folder: Path) -> None:
+    def __init__(self, subject: Subject, options: ModelOptions, pictures: Sequence[Image], folder: Path) -> None:
         self._subject = subject
+        self._conf = options.conf
         self._options = replace(options, conf=LEVELS[-1] - MOST_SCORE, classes=(), max_det=100)
-        self._scenes = scenes
+        scenes = [*pictures[:_PICTURES], *(texture(size_px, seed) for seed, size_px in enumerate(_TEXTURES_PX))]
+        self._scenes, self._pictures = scenes, pictures or scenes
         self._folder = folder
-        reference = ModelDetector(subject.loaded, subject.plan, options=self._options, naming=subject.naming)
-        self._reference = _Contestant(None, "as saved", reference, reference, None, [], [])
+        reference = ModelDetector(
+            subject.loaded, subject.plan, options=self._options, naming=subject.naming, warns=False
+        )
+        self._reference = _Contestant(None, "as saved", reference, reference, None)
         self._equal = [self._reference]
         self._refused: list[Measured] = []
         self._seen = [reference.detect([scene])[0] for scene in scenes]
@@ -140,9 +168,11 @@ class _Contest:
             subject.loaded,
             subject.plan,
             folder=self._folder,
-            pictures=self._scenes,
+            scenes=self._scenes,
+            pictures=self._pictures,
             runtimes=runtimes,
             int8=self._options.int8,
+            device=self._options.device,
         )
 
     def _enter(self, lowered: Lowered) -> None:
@@ -167,36 +197,43 @@ class _Contest:
         except BaseException:
             files.close()
             raise
-        self._equal.append(_Contestant(lowered, lowered.extent, files, live, agreed, [], []))
+        self._equal.append(_Contestant(lowered, lowered.extent, files, live, agreed))
 
     def _detector(self, lowered: Lowered, *, live: bool) -> ModelDetector:
         subject = self._subject
         network = open_network(lowered, self._folder, live=live, threads=self._options.threads)
         run = LoweredRun(network, lowered, subject.plan)
-        return ModelDetector(subject.loaded, subject.plan, options=self._options, naming=subject.naming, run=run)
+        return ModelDetector(
+            subject.loaded, subject.plan, options=self._options, naming=subject.naming, run=run, warns=False
+        )
 
     def _time(self) -> None:
         scene = self._scenes[0]
         for contestant in self._equal:
-            contestant.live.detect([scene])
-            _rate_fps(contestant.files, scene, seconds=0)
+            contestant.files.conf = contestant.live.conf = self._conf  # the usual number of boxes
+            for _ in range(_WARM_UPS):
+                contestant.live.detect([scene])
+                _rate_fps(contestant.files, scene, seconds=0)
         for _ in range(ROUNDS):
             for contestant in self._equal:
-                contestant.latencies_s.append(1 / _rate_fps(contestant.live, scene, seconds=ROUND_S, calls_at_once=1))
-                contestant.rates_fps.append(_rate_fps(contestant.files, scene, seconds=ROUND_S))
+                contestant.latencies_s.append(
+                    1 / _rate_fps(contestant.live, scene, seconds=ROUND_S, calls_at_once=1)[0]
+                )
+                rate_fps, cpu_s = _rate_fps(contestant.files, scene, seconds=ROUND_S)
+                contestant.rates_fps.append(rate_fps)
+                contestant.cpu_s.append(cpu_s)
 
     def record(self, wanted: str) -> Record:
         """What is to be kept. Raises ModelLoadError: the runtime that was asked for cannot run it."""
         loaded = self._subject.loaded
-        by_rate = sorted(self._equal, key=lambda one: -max(one.rates_fps))
-        by_latency = sorted(self._equal, key=lambda one: min(one.latencies_s))
-        if wanted != "auto":
-            by_rate, by_latency = (
-                [one for one in order if one is not self._reference] for order in (by_rate, by_latency)
-            )
-            if not by_rate:
-                whys = "; ".join(dict.fromkeys(one.refused for one in self._refused)) or "it is of another form"
-                raise ModelLoadError(f"{wanted} cannot run it: {whys}", hint="--runtime auto takes what can")
+        contestants = list(self._equal)
+        if wanted not in {"auto", self._of_reference}:
+            contestants.remove(self._reference)
+        if not contestants:
+            whys = "; ".join(dict.fromkeys(one.refused for one in self._refused)) or "it is of another form"
+            raise ModelLoadError(f"{wanted} cannot run it: {whys}", hint="--runtime auto takes what can")
+        by_cost = sorted(contestants, key=lambda one: (not one.is_fit, one.computed_s))
+        by_latency = sorted(contestants, key=lambda one: (not one.is_fit, min(one.latencies_s)))
         return Record(
             signature=loaded.signature,
             form=loaded.form,
@@ -204,14 +241,14 @@ class _Contest:
             hints=loaded.hints,
             writer=loaded.writer,
             parameters=loaded.parameters,
-            files=self._winner(by_rate, lambda one: max(one.rates_fps)),
-            live=self._winner(by_latency, lambda one: 1 / min(one.latencies_s)),
-            table=(*(one.measured() for one in by_rate), *self._refused),
+            files=self._winner(by_cost, lambda one: one.computed_s),
+            live=self._winner(by_latency, lambda one: min(one.latencies_s)),
+            table=(*(one.measured() for one in by_cost), *self._refused),
         )
 
-    def _winner(self, order: Sequence[_Contestant], speed: Callable[[_Contestant], float]) -> Lowered | None:
-        best = order[0]
-        if best is not self._reference and self._reference in order and speed(best) < GAIN * speed(self._reference):
+    def _winner(self, order: Sequence[_Contestant], cost: Callable[[_Contestant], float]) -> Lowered | None:
+        best, reference = order[0], self._reference
+        if reference in order and cost(best) * GAIN > cost(reference):
             return None
         return best.lowered
 
@@ -233,8 +270,10 @@ def _level(seen: Sequence[Detections]) -> float:
     return next((level for level in LEVELS if np.count_nonzero(scores >= level) >= ENOUGH), LEVELS[-1])
 
 
-def _rate_fps(detector: ModelDetector, scene: Image, *, seconds: float, calls_at_once: int | None = None) -> float:
-    """Pictures a second, with as many calls at once as the detector gains by."""
+def _rate_fps(
+    detector: ModelDetector, scene: Image, *, seconds: float, calls_at_once: int | None = None
+) -> tuple[float, float]:
+    """Pictures a second, and processor time of one in s, with as many calls at once as the detector gains by."""
     callers = calls_at_once or detector.concurrency
     counts = [0] * callers
     failures: list[BaseException] = []
@@ -249,7 +288,7 @@ def _rate_fps(detector: ModelDetector, scene: Image, *, seconds: float, calls_at
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(caller,)) for caller in range(1, callers)]
-    began_s = time.monotonic()
+    began_s, cpu_s = time.monotonic(), time.process_time()
     for thread in threads:
         thread.start()
     work(0)
@@ -257,25 +296,22 @@ def _rate_fps(detector: ModelDetector, scene: Image, *, seconds: float, calls_at
         thread.join()
     if failures:
         raise ModelError(f"it fails: {printable(str(failures[0]), limit=160)}") from failures[0]
-    return sum(counts) / max(1e-9, time.monotonic() - began_s)
+    total = sum(counts)
+    return total / max(1e-9, time.monotonic() - began_s), (time.process_time() - cpu_s) / total
 
 
 def _tell(record: Record, options: ModelOptions) -> None:
-    best = record.table[0]
-    chosen = record.live if options.live else record.files
+    chosen = record.chosen(live=options.live)
     if chosen is None:
-        logger.info("runtime: the graph as it was saved: %s", why_none(record))
+        logger.info("runtime: the model as it was saved: %s", why_none(record))
         return
-    reference = next((one for one in record.table if one.agreement is None and not one.refused), best)
-    logger.info(
-        "runtime: %s, %s: %.1f pictures a second where %s gives %.1f; %s",
-        best.runtime,
-        best.extent,
-        best.fps,
-        reference.runtime,
-        reference.fps,
-        best.agreement,
-    )
+    names = [one for one in record.table if one.extent == chosen.extent and chosen.runtime in one.runtime.casefold()]
+    reference = [one for one in record.table if one.agreement is None and not one.refused]
+    for one in names[:1]:
+        beside = "".join(f", as saved in {other.runtime} {other.cpu_ms:.1f}" for other in reference)
+        logger.info("runtime: %s, %s: %.1f ms of processor a picture%s", one.runtime, one.extent, one.cpu_ms, beside)
+        if one.agreement is not None and not one.agreement.is_equal:
+            logger.warning("it does not see what the model as it was saved sees: %s", one.agreement)
 
 
 def why_none(record: Record) -> str:

@@ -25,6 +25,7 @@ from streamer.models.lowering.flat import FlatGraph, flat_graph, same_tensor
 from streamer.models.lowering.identifying import identify
 from streamer.models.lowering.network import FRAME_SHAPE, Network, cut_network, network_input
 from streamer.models.lowering.raw_heads import Cut, find_cut, suppressions
+from streamer.models.options import Device
 from streamer.models.plan import Plan
 from streamer.models.preprocess import ImageInput, placed
 from streamer.models.running import Lowered, RuntimeName
@@ -61,28 +62,44 @@ class _Cutting:
 
 
 def lowerings(
-    loaded: Loaded, plan: Plan, *, folder: Path, pictures: Sequence[Image], runtimes: Sequence[RuntimeName], int8: bool
+    loaded: Loaded,
+    plan: Plan,
+    *,
+    folder: Path,
+    scenes: Sequence[Image],
+    pictures: Sequence[Image],
+    runtimes: Sequence[RuntimeName],
+    int8: bool,
+    device: Device,
 ) -> Iterator[Way]:
     """Each way as it is made.
 
-    pictures: to compare cuts on, and to quantise by. int8: also with the networks' numbers as 8 bits.
+    scenes: to compare cuts on; pictures: to quantise by. int8: also with numbers of 8 bits. device: where.
     """
     if not isinstance(loaded.graph, TensorFlowGraph) or plan.input.batch != 1:
         return
     try:
-        cuttings = _cuttings(loaded, plan, folder=folder, pictures=pictures)
+        cuttings = _cuttings(loaded, plan, folder=folder, pictures=scenes)
     except StreamerError as error:
         for runtime in runtimes:
             yield Refused(runtime, "whole", error.what)
         return
     best, *others = cuttings
     for runtime in runtimes:
-        yield _made(runtime, best, folder)
+        yield from _on_devices(_made(runtime, best, folder), device)
     for cutting in others:  # where cutting did not help, only a runtime with a suppression of its own can gain
         if "openvino" in runtimes:
-            yield _made("openvino", cutting, folder)
+            yield from _on_devices(_made("openvino", cutting, folder), device)
     if int8:
         yield from _quantised(best, folder, plan, pictures=pictures, runtimes=runtimes)
+
+
+def _on_devices(way: Way, device: Device) -> Iterator[Way]:
+    """The way itself, and the same on a GPU where OpenVINO finds one."""
+    if device != "gpu" or way.runtime == "tensorflow" or isinstance(way, Refused):
+        yield way
+    if device != "cpu" and isinstance(way, Lowered) and way.runtime == "openvino" and "GPU" in openvino.devices():
+        yield replace(way, device="GPU")
 
 
 def _made(runtime: RuntimeName, cutting: _Cutting, folder: Path) -> Way:

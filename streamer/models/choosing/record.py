@@ -43,14 +43,15 @@ class Measured:
     """One way of running the model, as it was measured.
 
     runtime, extent: what runs, and how much of the graph. latency_ms: of one picture after another, with the threads of
-    a live run. fps: pictures a second as a file is run. agreement: with the reference; None for the reference itself.
-    refused: why it cannot be run; then nothing was measured.
+    a live run. fps: pictures a second as a file is run; cpu_ms: processor time of one of them. agreement: with the
+    reference; None for the reference itself. refused: why it cannot be run; then nothing was measured.
     """
 
     runtime: str
     extent: str
     latency_ms: float = 0.0
     fps: float = 0.0
+    cpu_ms: float = 0.0
     agreement: Agreement | None = None
     refused: str = ""
 

@@ -1,9 +1,10 @@
 """OpenVINO: it runs one network that was cut out of a graph, and nothing else. No TensorFlow is needed for that."""
 
 import logging
-import os
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,29 @@ def devices() -> list[str]:
 
 
 def _core() -> Any:  # noqa: ANN401 - as above
-    os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
     try:
-        import openvino  # noqa: PLC0415 - only who runs a network in it pays for it
+        with _nobody_told():
+            import openvino  # noqa: PLC0415 - only who runs a network in it pays for it
     except ImportError as error:
         raise ModelLoadError(f"OpenVINO is not installed: {error}", hint="pip install openvino") from error
     return openvino.Core()
+
+
+@contextmanager
+def _nobody_told() -> Iterator[None]:
+    """Keep OpenVINO from reporting its import to its makers over the network, from a thread that it leaves behind.
+
+    Where its package for that cannot be imported it does without; whoever imports that package later gets it.
+    """
+    reporting = "openvino_telemetry"
+    if reporting in sys.modules or "openvino" in sys.modules:
+        yield
+        return
+    sys.modules[reporting] = None  # type: ignore[assignment]  # what Python means by it: not to be found
+    try:
+        yield
+    finally:
+        del sys.modules[reporting]
 
 
 def _place(compiled: Any, node: str) -> int:  # noqa: ANN401 - as above

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError
+from streamer.models.options import Device
 from streamer.models.runtimes.quiet import c_stderr_aside
 from streamer.text import printable
 
@@ -139,6 +140,31 @@ def import_tensorflow() -> ModuleType:
         except RuntimeError as error:  # somebody used the device before
             logger.debug("memory growth of %s: %s", device.name, error)
     return tensorflow
+
+
+def prepare(*, device: Device = "auto", gpu_mem_mb: int | None = None, threads: int | None = None) -> None:
+    """Say where TensorFlow may compute, before it does so for the first time in this process; later it stays as it is.
+
+    device: `cpu` hides every GPU. gpu_mem_mb: the most memory that it takes of each; None lets it grow. threads: cores
+    that one call may take; None for all. Raises ModelLoadError where a GPU is asked for and there is none.
+    """
+    config = import_tensorflow().config
+    gpus = config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise ModelLoadError("TensorFlow finds no GPU", where="--device gpu", hint="--device auto takes what is there")
+    try:
+        if device == "cpu":
+            config.set_visible_devices([], "GPU")
+        elif gpu_mem_mb is not None:
+            for gpu in gpus:
+                config.experimental.set_memory_growth(gpu, enable=False)
+                config.set_logical_device_configuration(
+                    gpu, [config.LogicalDeviceConfiguration(memory_limit=gpu_mem_mb)]
+                )
+        if threads is not None:
+            config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError as error:
+        logger.debug("TensorFlow computes already: %s", error)
 
 
 def short_reason(error: BaseException) -> str:
