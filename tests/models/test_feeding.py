@@ -70,7 +70,9 @@ def test_a_picture_of_any_shape_has_a_pixel_at_least_and_stays_on_the_canvas(
 
 @pytest.mark.parametrize(("rounding", "wanted"), [("none", [1.5, 2.9]), ("floor", [1.0, 2.0]), ("round", [2.0, 3.0])])
 def test_rounding(rounding: Rounding, wanted: list[float]) -> None:
-    np.testing.assert_array_equal(rounded(np.array([1.5, 2.9], np.float32), rounding), np.array(wanted, np.float32))
+    values = np.array([1.5, 2.9], np.float32)
+    rounded(values, rounding)
+    np.testing.assert_array_equal(values, np.array(wanted, np.float32))
 
 
 def test_a_picture_that_may_not_be_written_to_stays_as_it_was() -> None:
