@@ -37,6 +37,8 @@ def identify(feed: Feed) -> Feeding | None:
     shapes = {array.shape for array in wanted}
     if len(shapes) != 1 or wanted[0].ndim != 4 or wanted[0].shape[0] != 1 or wanted[0].shape[3] != 3:
         return None
+    if not all(np.isfinite(array).all() for array in wanted):
+        return None
     height, width = wanted[0].shape[1:3]
     for way in _ways((width, height)):
         fitted = _fitted(way, pictures[0], wanted[0][0])

@@ -27,6 +27,7 @@ class TensorFlowNetwork:
             definition = tensorflow.compat.v1.GraphDef.FromString(content)
             flat = FlatGraph(definition, f"{INPUT}:0", outputs)
             self._call: Any = flat.caller(list(outputs.values()), feeds=feeds)
+            self._shape = flat.shape(INPUT)
         except Exception as error:
             raise ModelLoadError(f"TensorFlow does not take it: {short_reason(error)}") from error
         self._names = list(outputs)
@@ -41,6 +42,8 @@ class TensorFlowNetwork:
         """Outputs by name. Raises ModelError."""
         if self._call is None:
             raise ModelError("the model is closed")
+        if tensor.shape != self._shape:  # TensorFlow would take it, and may end the process
+            raise ModelError(f"the model takes {self._shape}, and was given {tensor.shape}")
         more = [np.array([1, frame_size_px[1], frame_size_px[0], 3], np.int32)] if self._frame_shape else []
         return dict(zip(self._names, self._call(tensor, *more), strict=True))
 
