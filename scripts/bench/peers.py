@@ -171,12 +171,12 @@ def run_bare_runtime(model: Path, clip: Path, out: Path, frames: int) -> float:
 
     del out
     detector = load_detector(model, input_size_px=rate_and_size(clip)[1])
-    graph, tensor = detector._graph, detector._input.to_tensor(first_frame(clip))  # noqa: SLF001
-    at_once = getattr(detector, "concurrency", 1)
-    with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(lambda _: graph.run(tensor), range(2 * at_once)))
+    run = detector._run  # noqa: SLF001
+    tensor = run.prepare([first_frame(clip)]).copy()
+    with ThreadPoolExecutor(detector.concurrency) as pool:
+        list(pool.map(lambda _: run.infer(tensor), range(2 * detector.concurrency)))
         began_s = time.monotonic()
-        list(pool.map(lambda _: graph.run(tensor), range(frames)))
+        list(pool.map(lambda _: run.infer(tensor), range(frames)))
         return time.monotonic() - began_s
 
 

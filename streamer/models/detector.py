@@ -124,7 +124,10 @@ class ModelDetector:
         return (images[at : at + self.batch] for at in range(0, len(images), self.batch))
 
     def _look(self, images: Sequence[Image]) -> Iterator[Detections]:
-        outputs = self._run.outputs(images)
+        with trace.span("preprocess"):
+            tensor = self._run.prepare(images)
+        with trace.span("infer"):
+            outputs = self._run.infer(tensor)
         with trace.span("postprocess"):
             for row, image in enumerate(images):
                 yield self._read(outputs if self.batch == 1 else self._of_image(outputs, row), image)

@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer import trace
 from streamer.frame import Image
 from streamer.models.card import DecodedHead
 from streamer.models.feeding import Feeder, Feeding
@@ -51,8 +50,11 @@ class Run(Protocol):
     def place(self, frame_size_px: tuple[int, int]) -> Placement:
         """Where a frame of this size lies in that input."""
 
-    def outputs(self, images: Sequence[Image]) -> Outputs:
-        """What it gives for at most `batch` images. Raises ModelError."""
+    def prepare(self, images: Sequence[Image]) -> NDArray[Any]:
+        """At most `batch` images as it takes them; good until this thread calls again."""
+
+    def infer(self, tensor: NDArray[Any]) -> Outputs:
+        """What it gives for them; good until this thread calls again. Raises ModelError."""
 
     def close(self) -> None:
         """Let go. Idempotent."""
@@ -74,11 +76,11 @@ class SignatureRun:
     def place(self, frame_size_px: tuple[int, int]) -> Placement:
         return self._input.place(frame_size_px)
 
-    def outputs(self, images: Sequence[Image]) -> Outputs:
-        with trace.span("preprocess"):
-            tensor = self._input.to_tensor(*images)
-        with trace.span("infer"):
-            return self._graph.run(tensor)
+    def prepare(self, images: Sequence[Image]) -> NDArray[Any]:
+        return self._input.to_tensor(*images)
+
+    def infer(self, tensor: NDArray[Any]) -> Outputs:
+        return self._graph.run(tensor)
 
     def close(self) -> None:
         self._graph.close()
@@ -157,15 +159,14 @@ class LoweredRun:
     def place(self, frame_size_px: tuple[int, int]) -> Placement:
         return self._input.place(frame_size_px)
 
-    def outputs(self, images: Sequence[Image]) -> Outputs:
+    def prepare(self, images: Sequence[Image]) -> NDArray[Any]:
         (image,) = images
-        with trace.span("preprocess"):
-            if self._feeder is None:
-                tensor = self._input.to_tensor(image)
-            else:
-                tensor = self._feeder.tensor(placed(image, self.place((image.shape[1], image.shape[0]))))
-        with trace.span("infer"):
-            given = self._network.run(tensor, frame_size_px=self.size_px)
+        if self._feeder is None:
+            return self._input.to_tensor(image)
+        return self._feeder.tensor(placed(image, self.place((image.shape[1], image.shape[0]))))
+
+    def infer(self, tensor: NDArray[Any]) -> Outputs:
+        given = self._network.run(tensor, frame_size_px=self.size_px)
         return {**self._fixed, **given} if self._fixed else given
 
     def close(self) -> None:
