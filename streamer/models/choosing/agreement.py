@@ -62,7 +62,8 @@ def agreement(ours: Sequence[Detections], theirs: Sequence[Detections], *, conf:
             if max(one.scores[row], other.scores[column]) >= conf:
                 boxes += 1
                 paired += 1
-                matched += iou >= LEAST_IOU and abs(one.scores[row] - other.scores[column]) <= MOST_SCORE
+                apart = abs(float(one.scores[row] - other.scores[column]))
+                matched += int(iou >= LEAST_IOU and apart <= MOST_SCORE)
         boxes += _alone(one, [row for row, _, _ in pairs], conf) + _alone(other, [row for _, row, _ in pairs], conf)
     return Agreement(len(ours), boxes, matched, paired, min(ious), max(scores))
 
