@@ -1,4 +1,4 @@
-"""What is loaded before anything is asked for: neither OpenCV, nor PyAV, nor TensorFlow."""
+"""What is loaded before anything is asked for: neither OpenCV, nor PyAV, nor anything that runs models."""
 
 import json
 import subprocess
@@ -15,7 +15,8 @@ try:
 except SystemExit as leaving:
     assert not leaving.code, leaving.code
 took_s = time.perf_counter() - began_s
-loaded = [name for name in ("cv2", "av", "tensorflow", "keras") if name in sys.modules]
+heavy = ("cv2", "av", "tensorflow", "keras", "openvino", "ai_edge_litert")
+loaded = [name for name in heavy if name in sys.modules]
 print(json.dumps({{"loaded": loaded, "took_s": took_s}}), file=sys.stderr)
 """
 

@@ -44,7 +44,7 @@ Pictures = Callable[[], Sequence[Image]]
 class OpenedModel:
     """A model that can be run and all that was decided of it; nothing has run yet.
 
-    record: what was chosen to run it, where that was looked for.
+    record: what was chosen to run it, where that was looked for. run: that, opened; None for the graph as it was saved.
     """
 
     found: Found
@@ -54,15 +54,15 @@ class OpenedModel:
     card: CardInUse
     options: ModelOptions
     record: "Record | None" = None
+    run: "LoweredRun | None" = None
 
     def detector(self) -> "ModelDetector":
         """The Detector; closing it closes the model. Raises ConfigError for options that do not fit it."""
         from streamer.models.detector import ModelDetector  # noqa: PLC0415 - OpenCV, when there is something to run
 
-        run = self._run()
-        if run is not None:
+        if self.run is not None:
             self.loaded.graph.close()
-        return ModelDetector(self.loaded, self.plan, options=self.options, naming=self.naming, run=run)
+        return ModelDetector(self.loaded, self.plan, options=self.options, naming=self.naming, run=self.run)
 
     def with_plan(self, plan: Plan) -> "OpenedModel":
         """The same model, fed and read in another way."""
@@ -72,6 +72,12 @@ class OpenedModel:
     def close(self) -> None:
         """Let the model go. Idempotent."""
         self.loaded.graph.close()
+        if self.run is not None:
+            self.run.close()
+
+    def ready(self) -> "OpenedModel":
+        """The same with the chosen network open. Raises ModelLoadError where it is damaged, or gone."""
+        return replace(self, run=self._run())
 
     def _run(self) -> "LoweredRun | None":
         """The chosen network, opened; None for the graph as it was saved."""
@@ -117,8 +123,9 @@ def open_to_run(
 
     known = Recalling(found.path, options)
     recalled = _recalled(known, found, card, options, input_size_px=input_size_px, looks=pictures is not None)
-    if recalled is not None:
-        return recalled
+    ready = None if recalled is None else _whole(recalled, known)
+    if ready is not None:
+        return ready
     opened = _opened(found, card, options, input_size_px=input_size_px, pictures=pictures)
     try:
         return _chosen(opened, known, pictures, frame_size_px=input_size_px)
@@ -193,12 +200,31 @@ def _chosen(
 ) -> OpenedModel:
     """A model that is loaded, with what was chosen for it, before or now."""
     try:
-        record = known.record(frame_size_px) or _measured(opened, known, pictures, frame_size_px=frame_size_px)
+        before = known.record(frame_size_px)
+        ready = None if before is None else _whole(_with_record(opened, before, frame_size_px), known)
+        if ready is not None:
+            return ready
+        record = _measured(opened, known, pictures, frame_size_px=frame_size_px)
+        return _with_record(opened, record, frame_size_px).ready()
     except Exception as error:
         if opened.options.runtime_in_use != "auto":
             raise
         logger.warning("no other runtime could be measured, the model runs as it was saved: %s", error)
         return opened
+
+
+def _whole(opened: OpenedModel, known: "Recalling") -> OpenedModel | None:
+    """What was chosen before, opened; where it is damaged it is forgotten, and that is None."""
+    try:
+        return opened.ready()
+    except ModelLoadError as error:
+        logger.debug("what was chosen before cannot be opened: %s", error)
+        known.forget(opened.record)
+        return None
+
+
+def _with_record(opened: OpenedModel, record: "Record", frame_size_px: tuple[int, int] | None) -> OpenedModel:
+    """A model that is loaded, with what was chosen for it."""
     opened = replace(opened, record=record)
     lowered = record.chosen(live=opened.options.live)
     if lowered is None or lowered.feeding is None or max(frame_size_px or (0,)) <= MAX_SIDE_PX:

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -209,19 +210,34 @@ class _Contest:
 
     def _time(self) -> None:
         scene = self._scenes[0]
-        for contestant in self._equal:
+        for contestant in list(self._equal):
             contestant.files.conf = contestant.live.conf = self._conf  # the usual number of boxes
-            for _ in range(_WARM_UPS):
-                contestant.live.detect([scene])
-                _rate_fps(contestant.files, scene, seconds=0)
+            with self._unless_it_fails(contestant):
+                for _ in range(_WARM_UPS):
+                    contestant.live.detect([scene])
+                    _rate_fps(contestant.files, scene, seconds=0)
         for _ in range(ROUNDS):
-            for contestant in self._equal:
-                contestant.latencies_s.append(
-                    1 / _rate_fps(contestant.live, scene, seconds=ROUND_S, calls_at_once=1)[0]
-                )
-                rate_fps, cpu_s = _rate_fps(contestant.files, scene, seconds=ROUND_S)
-                contestant.rates_fps.append(rate_fps)
-                contestant.cpu_s.append(cpu_s)
+            for contestant in list(self._equal):
+                with self._unless_it_fails(contestant):
+                    rate_fps, _ = _rate_fps(contestant.live, scene, seconds=ROUND_S, calls_at_once=1)
+                    contestant.latencies_s.append(1 / rate_fps)
+                    rate_fps, cpu_s = _rate_fps(contestant.files, scene, seconds=ROUND_S)
+                    contestant.rates_fps.append(rate_fps)
+                    contestant.cpu_s.append(cpu_s)
+
+    @contextmanager
+    def _unless_it_fails(self, contestant: _Contestant) -> Iterator[None]:
+        """Leave it out then; if the reference itself fails, that is raised."""
+        try:
+            yield
+        except StreamerError as error:
+            if contestant is self._reference:
+                raise
+            self._equal.remove(contestant)
+            contestant.files.close()
+            contestant.live.close()
+            failed = Measured(runtime=contestant.files.runtime, extent=contestant.extent, refused=error.what)
+            self._refused.append(failed)
 
     def record(self, wanted: str) -> Record:
         """What is to be kept. Raises ModelLoadError: the runtime that was asked for cannot run it."""

@@ -5,6 +5,7 @@ choice.py.
 """
 
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError, StreamerError
-from streamer.frame import Detections, Image
+from streamer.frame import MAX_DETECTIONS, Detections, Image
 from streamer.models.card import DecodedHead
 from streamer.models.choosing.agreement import agreement
 from streamer.models.feeding import Feeder, Feeding
@@ -258,7 +259,14 @@ def _cut(flat: FlatGraph, plan: Plan, pictures: Sequence[Image]) -> Cut | None:
                 return named
         return None
 
-    return find_cut(flat, tensors, judged)
+    return find_cut(flat, tensors, judged, most=_most(flat, plan))
+
+
+def _most(flat: FlatGraph, plan: Plan) -> int:
+    """How many detections the graph gives at most, as far as it says that."""
+    shape = flat.shape(flat.outputs[plan.head.reads["boxes"]]) or ()
+    rows = [side for side in shape[:-1] if side is not None]
+    return math.prod(rows) if rows and None not in shape[1:-1] else MAX_DETECTIONS
 
 
 def _unit(plan: Plan) -> Any:  # noqa: ANN401 - a Unit, or None

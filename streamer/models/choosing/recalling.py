@@ -1,9 +1,11 @@
 """Finding what was chosen for a model before; needs neither TensorFlow nor another runtime. Called by opening.py."""
 
+import hashlib
 from functools import cached_property
 from pathlib import Path
 
-from streamer.models.choosing.record import Record, digest_of, key_of, recall
+from streamer.models.card_files import find_card
+from streamer.models.choosing.record import Record, digest_of, forget, key_of, recall
 from streamer.models.inputs import DEFAULT_SIZE_PX, SIZED_BY_FRAMES
 from streamer.models.options import ModelOptions
 from streamer.models.plan import Plan
@@ -30,6 +32,8 @@ class Recalling:
             device=options.device,
             threads=options.threads,
             size=size_px,
+            card=self._card,
+            input=(options.input_size_px, options.layout, options.box_order, options.box_unit),
         )
 
     def key_for(self, plan: Plan, frame_size_px: tuple[int, int] | None) -> str:
@@ -40,6 +44,17 @@ class Recalling:
     def record(self, frame_size_px: tuple[int, int] | None) -> Record | None:
         """What was chosen for any frames, or for frames of this size."""
         return recall(self.key(None)) or recall(self.key(frame_size_px or DEFAULT_SIZE_PX))
+
+    def forget(self, record: Record | None) -> None:
+        """Let nobody find this one again."""
+        if record is not None:
+            forget(record)
+
+    @cached_property
+    def _card(self) -> str:
+        """Of the card in use, which says what the network takes and which of its outputs are read."""
+        path = self._options.card or find_card(self._path)
+        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
 
     @cached_property
     def _digest(self) -> str:

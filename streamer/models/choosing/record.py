@@ -163,6 +163,12 @@ def recall(key: str) -> Record | None:
     return replace(record, folder=folder)
 
 
+def forget(record: Record) -> None:
+    """Remove a record, as far as that can be done, and the networks beside it."""
+    if record.folder != Path():
+        shutil.rmtree(record.folder, ignore_errors=True)
+
+
 @contextmanager
 def workshop() -> Iterator[Path]:
     """A folder to make networks in: in the cache, so that keeping them is a renaming, else among temporary files."""
@@ -191,7 +197,7 @@ def keep(key: str, record: Record, made_in: Path) -> Record:
             for lowered in (record.files, record.live):
                 for file in made_in.glob(f"{Path(lowered.file).stem}.*") if lowered else ():
                     if not (folder / file.name).exists():
-                        os.link(file, folder / file.name)
+                        _put(file, folder / file.name)
             (folder / "record.json").write_bytes(_adapter().dump_json(replace(record, folder=Path()), indent=1))
             shutil.rmtree(target, ignore_errors=True)
             folder.rename(target)
@@ -199,6 +205,14 @@ def keep(key: str, record: Record, made_in: Path) -> Record:
         logger.info("what was chosen cannot be kept: %s", error)
         return record
     return replace(record, folder=target)
+
+
+def _put(file: Path, target: Path) -> None:
+    """The file under another name; not every file system has links. Raises OSError."""
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
 
 
 def _root() -> Path:

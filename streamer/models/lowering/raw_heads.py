@@ -54,6 +54,8 @@ class _Suppression:
     iou: float | None
     least_score: float
     most_per_class: int | None
+    most: int | None
+    """In all."""
 
 
 Judge = Callable[[RawHeads, Sequence[tuple[NDArray[Any], NDArray[Any]]]], RawHeads | None]
@@ -70,10 +72,10 @@ def _bodies(flat: FlatGraph) -> list[Sequence[Node]]:
     return [flat.definition.node, *(function.node_def for function in flat.definition.library.function)]
 
 
-def find_cut(flat: FlatGraph, pictures: Sequence[NDArray[Any]], judge: Judge, *, most: int = 100) -> Cut | None:
+def find_cut(flat: FlatGraph, pictures: Sequence[NDArray[Any]], judge: Judge, *, most: int) -> Cut | None:
     """The cut that gives what the graph gives; None where there is none.
 
-    pictures: what the signature takes, a batch each.
+    pictures: what the signature takes, a batch each. most: how many detections the graph gives at most.
     """
     pairs = list(islice(_pairs(flat), _MOST_PAIRS))
     known = _known(flat) if pairs else []
@@ -116,15 +118,19 @@ def _read(nodes: Mapping[str, Node], node: Node) -> _Suppression | None:
     combined = node.op == "CombinedNonMaxSuppression"
     places = (4, 5) if combined else (3, 4)
     if node.op == "NonMaxSuppression":
-        return _Suppression(float(node.attr["iou_threshold"].f), 0.0, None)
+        return _Suppression(float(node.attr["iou_threshold"].f), 0.0, None, None)
     iou = _constant(nodes, node, places[0])
     least = _constant(nodes, node, places[1]) if node.op != "NonMaxSuppressionV2" else 0.0
     sigma = _constant(nodes, node, 5) if node.op == "NonMaxSuppressionV5" else 0.0
     if sigma != 0:
         return None
-    most = _constant(nodes, node, 2)
     lowest = max(0.0, least if least is not None and math.isfinite(least) else 0.0)
-    return _Suppression(iou, lowest, None if most is None or most < 1 else int(most))
+    most, in_all = (_limit(_constant(nodes, node, place)) for place in (2, 3 if combined else 2))
+    return _Suppression(iou, lowest, most, in_all)
+
+
+def _limit(number: float | None) -> int | None:
+    return None if number is None or number < 1 else int(number)
 
 
 def _constant(nodes: Mapping[str, Node], node: Node, place: int) -> float | None:
@@ -236,7 +242,7 @@ def _ways(
     common: dict[str, Any] = {
         "iou": known.iou,
         "least_score": known.least_score,
-        "most": most,
+        "most": min(most, known.most or most) if classes == 1 else most,
         "most_per_class": known.most_per_class,
     }
     for background, nms in product(_backgrounds(columns, classes=classes, is_raw=is_raw), kinds):

@@ -83,11 +83,11 @@ def _one_by_one(
     return call
 
 
-def _combined(*, own: int = 1, most_per_class: int = 100) -> Callable[[Tensor], dict[str, Tensor]]:
+def _combined(*, own: int = 1, most_per_class: int = 100, most: int = 100) -> Callable[[Tensor], dict[str, Tensor]]:
     def call(image: Tensor) -> dict[str, Tensor]:
         tf = import_tensorflow()
         boxes, scores = _heads(image, columns=CLASSES, own=own)
-        found = tf.image.combined_non_max_suppression(boxes, scores, most_per_class, 100, IOU, CONF)
+        found = tf.image.combined_non_max_suppression(boxes, scores, most_per_class, most, IOU, CONF)
         return {"boxes": found.nmsed_boxes, "scores": found.nmsed_scores, "classes": found.nmsed_classes + 1}
 
     return call
@@ -150,16 +150,17 @@ def _cut(graph: FlatGraph) -> Any:
     def judge(heads: RawHeads, values: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> RawHeads | None:
         return heads if agreement(wanted, _of_cut(heads, values), conf=2 * CONF).is_equal else None
 
-    return find_cut(graph, PICTURES, judge)
+    return find_cut(graph, PICTURES, judge, most=100)
 
 
 CUT: Mapping[str, tuple[Callable[[Tensor], dict[str, Tensor]], dict[str, Any]]] = {
     "a suppression for each class": (
         _one_by_one(),
-        {"background": "first", "classes": CLASSES, "nms": "per_class", "most_per_class": 20},
+        {"background": "first", "classes": CLASSES, "nms": "per_class", "most_per_class": 20, "most": 100},
     ),
     "combined": (_combined(), {"background": "none", "classes": CLASSES, "nms": "per_class", "most_per_class": 100}),
     "combined, few of a class": (_combined(most_per_class=6), {"most_per_class": 6}),
+    "combined, few in all": (_combined(most=12), {"most": 12, "most_per_class": 100}),
     "combined, a box for each class": (_combined(own=CLASSES), {"rows": "anchors and classes", "classes": CLASSES}),
     "over boxes that are moved apart": (_shifted, {"nms": "per_class", "classes": CLASSES}),
     "of the best class": (_agnostic, {"nms": "agnostic", "classes": CLASSES}),
@@ -203,10 +204,10 @@ def test_a_graph_without_suppression_is_not_cut() -> None:
 
     graph = flat(call)
     assert suppressions(graph) == []
-    assert find_cut(graph, PICTURES, lambda heads, _: heads) is None
+    assert find_cut(graph, PICTURES, lambda heads, _: heads, most=100) is None
 
 
 def test_where_nobody_finds_a_way_equal_there_is_no_cut() -> None:
     tried: list[RawHeads] = []
-    assert find_cut(flat(_combined()), PICTURES, lambda heads, _: tried.append(heads)) is None
+    assert find_cut(flat(_combined()), PICTURES, lambda heads, _: tried.append(heads), most=100) is None
     assert {heads.background for heads in tried} == {"none", "first", "last"}

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError
 from streamer.models.loaded import Graph
-from streamer.models.runtimes.litert import LiteRTGraph
+from streamer.models.runtimes.litert import LiteRTGraph, LiteRTNetwork, converted
+from streamer.models.runtimes.tensorflow import import_tensorflow
 from tests import tflite_models as made
 
 PICTURE: NDArray[np.float32] = np.random.default_rng(3).random((1, 8, 8, 3)).astype(np.float32)
@@ -151,3 +152,34 @@ def test_nothing_is_printed_and_tensorflow_stays_out(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_the_converter_does_not_take_is_said_in_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+    tf = import_tensorflow()
+    weird = tf.function(
+        lambda image: tf.raw_ops.Bincount(arr=tf.cast(image[0], tf.int32), size=5, weights=tf.ones([4]))
+    )
+    function = weird.get_concrete_function(tf.TensorSpec([1, 4], tf.float32))
+    capfd.readouterr()
+    with pytest.raises(ModelLoadError, match="LiteRT's converter does not take it: ") as raised:
+        converted(function)
+    assert "\n" not in raised.value.what
+    assert capfd.readouterr().err == ""
+
+
+def test_what_is_converted_by_examples_has_numbers_of_8_bits() -> None:
+    tf = import_tensorflow()
+    random = np.random.default_rng(1)
+    weights = random.normal(size=(3, 3, 3, 64)).astype(np.float32)
+    network = tf.function(lambda image: tf.nn.relu(tf.nn.conv2d(image, weights, 2, "SAME")))
+    function = network.get_concrete_function(tf.TensorSpec([1, 16, 16, 3], tf.float32))
+    examples = [random.uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32) for _ in range(4)]
+    small, plain = converted(function, examples=examples), converted(function)
+    assert len(small) < len(plain)
+    given, wanted = (
+        LiteRTNetwork(content, outputs={"features": ""}, streams=1, threads=1).run(examples[0], frame_size_px=(16, 16))
+        for content in (small, plain)
+    )
+    assert given["features"].dtype == np.float32
+    off = np.abs(given["features"] - wanted["features"])
+    assert 0 < off.max() < 0.05 * wanted["features"].max()
