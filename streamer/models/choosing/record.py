@@ -194,10 +194,10 @@ def keep(key: str, record: Record, made_in: Path) -> Record:
         with tempfile.TemporaryDirectory(prefix=".new-", dir=_root(), ignore_cleanup_errors=True) as staging:
             folder = Path(staging) / key
             folder.mkdir()
-            for lowered in (record.files, record.live):
-                for file in made_in.glob(f"{Path(lowered.file).stem}.*") if lowered else ():
-                    if not (folder / file.name).exists():
-                        _put(file, folder / file.name)
+            chosen = {lowered.file for lowered in (record.files, record.live) if lowered is not None}
+            for file in {made_in / name for name in chosen} | {made_in / _weights(name) for name in chosen}:
+                if file.is_file():
+                    _put(file, folder / file.name)
             (folder / "record.json").write_bytes(_adapter().dump_json(replace(record, folder=Path()), indent=1))
             shutil.rmtree(target, ignore_errors=True)
             folder.rename(target)
@@ -205,6 +205,11 @@ def keep(key: str, record: Record, made_in: Path) -> Record:
         logger.info("what was chosen cannot be kept: %s", error)
         return record
     return replace(record, folder=target)
+
+
+def _weights(name: str) -> str:
+    """What lies beside a network of OpenVINO's."""
+    return str(Path(name).with_suffix(".bin"))
 
 
 def _put(file: Path, target: Path) -> None:

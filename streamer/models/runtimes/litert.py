@@ -8,8 +8,9 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -219,8 +220,9 @@ class LiteRTNetwork:
     def close(self) -> None:
         """Let go of the network. Idempotent."""
         self._closed = True
-        while not self._free.empty():
-            self._free.get()
+        with suppress(Empty):
+            while True:
+                self._free.get_nowait()
 
 
 class _Interpreter:
