@@ -2,7 +2,7 @@
 """streamer beside what else one would take: one SavedModel, one clip, one machine, in turns, each in its own process.
 
     python -m venv /tmp/peers && /tmp/peers/bin/pip install -r scripts/bench/peers-requirements.txt
-    PYTHONPATH=$PWD /tmp/peers/bin/python scripts/bench/peers.py MODEL CLIP [--frames 200] [--repeats 5] [--only NAME...]
+    PYTHONPATH=$PWD /tmp/peers/bin/python scripts/bench/peers.py MODEL CLIP [--frames 200] [--repeats 5] [--only NAME]
 
 All but streamer call the signature of TensorFlow. A run is measured from the first frame read until the file is closed,
 with the model loaded and warm; the figures are medians. Each file is read again: a peer that loses frames is marked.
