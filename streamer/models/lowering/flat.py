@@ -5,6 +5,7 @@ Called by lowering.network and by choosing; needs TensorFlow.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ GraphDef = Any
 """TensorFlow comes without types."""
 
 Arrays = list[NDArray[Any]]
+
+_COPIES = count()
+
+_KEPT: list[object] = []
+"""Frozen functions share the names of theirs with the model: letting them go would take those away from it."""
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _MAX_NODES = 200_000
@@ -56,7 +62,7 @@ class FlatGraph:
             tensorflow = import_tensorflow()
             graph = tensorflow.Graph()
             with graph.as_default():
-                tensorflow.graph_util.import_graph_def(self.definition, name="")
+                tensorflow.graph_util.import_graph_def(_with_functions_of_its_own(self.definition), name="")
             self._graphs.append(graph)
         return self._graphs[0]
 
@@ -79,14 +85,38 @@ class FlatGraph:
     def pruned(self, fetches: Sequence[str], *, feeds: Sequence[str] = ()) -> Any:  # noqa: ANN401 - as above
         """A function of TensorFlow from the picture, or from `feeds`, to `fetches`. Raises ModelError."""
         tensorflow = import_tensorflow()
+        definition = _with_functions_of_its_own(self.definition)
         try:
             wrapped = tensorflow.compat.v1.wrap_function(
-                lambda: tensorflow.graph_util.import_graph_def(self.definition, name=""), []
+                lambda: tensorflow.graph_util.import_graph_def(definition, name=""), []
             )
             given = [_with_index(tensor) for tensor in feeds or [self.image]]
             return wrapped.prune(given, [_with_index(tensor) for tensor in fetches])
         except Exception as error:
             raise ModelError(f"the flat graph cannot be built: {short_reason(error)}") from error
+
+
+def _with_functions_of_its_own(definition: GraphDef) -> GraphDef:
+    """The graph with other names for its functions, never used before.
+
+    TensorFlow knows functions by name alone, in one place for the whole process: when one of two graphs that share a
+    name is let go, the other's function is gone too.
+    """
+    if not definition.library.function:
+        return definition
+    renamed = import_tensorflow().compat.v1.GraphDef()
+    renamed.CopyFrom(definition)
+    number = next(_COPIES)
+    names = {function.signature.name: f"streamer_{number}_{n}" for n, function in enumerate(renamed.library.function)}
+    for function in renamed.library.function:
+        function.signature.name = names[function.signature.name]
+    for nodes in (renamed.node, *(function.node_def for function in renamed.library.function)):
+        for node in nodes:
+            for value in node.attr.values():
+                for called in (value.func, *value.list.func):
+                    if called.name in names:
+                        called.name = names[called.name]
+    return renamed
 
 
 def flat_graph(graph: TensorFlowGraph) -> FlatGraph:
@@ -102,8 +132,8 @@ def flat_graph(graph: TensorFlowGraph) -> FlatGraph:
 def _flattened(graph: TensorFlowGraph) -> FlatGraph:
     function, names = graph.function, graph.output_names
     definition, inputs, outputs = _frozen(function)
-    count = len(outputs)
-    structure = import_tensorflow().nest.pack_sequence_as(function.structured_outputs, list(range(count)))
+    places = list(range(len(outputs)))
+    structure = import_tensorflow().nest.pack_sequence_as(function.structured_outputs, places)
     by_name: dict[str, int] = named_tensors(structure, names)
     images = [name for name in inputs if name in {f"{node.name}:0" for node in definition.node}]
     if len(images) != 1:
@@ -121,6 +151,7 @@ def _frozen(function: Any) -> tuple[GraphDef, list[str], list[str]]:  # noqa: AN
 
     if function.captured_inputs:
         function = convert_variables_to_constants_v2(function, lower_control_flow=False)
+        _KEPT.append(function)
     own = [tensor.name for tensor in function.inputs if tensor.dtype != import_tensorflow().resource]
     return function.graph.as_graph_def(), own, [tensor.name for tensor in function.outputs]
 
