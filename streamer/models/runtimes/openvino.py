@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import ModelError, ModelLoadError
+from streamer.models.runtimes.signal_stack import signal_stack_kept
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -38,13 +39,13 @@ class OpenVinoNetwork:
     def __init__(
         self, path: Path, *, outputs: Mapping[str, str], streams: int, threads: int, device: str = "CPU"
     ) -> None:
+        config = {"INFERENCE_PRECISION_HINT": "f32"} | (
+            {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads} if device == "CPU" else {}
+        )
         core = _core()
         try:
-            model = core.read_model(str(path))
-            config = {"INFERENCE_PRECISION_HINT": "f32"} | (
-                {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads} if device == "CPU" else {}
-            )
-            compiled = core.compile_model(model, device, config)
+            with signal_stack_kept():
+                compiled = core.compile_model(core.read_model(str(path)), device, config)
             places = {name: _place(compiled, node) for name, node in outputs.items()}
         except Exception as error:
             raise ModelLoadError(f"OpenVINO does not take it: {short_reason(error)}") from error
@@ -79,8 +80,9 @@ class OpenVinoNetwork:
 
     def close(self) -> None:
         """Let go of the network. Idempotent."""
-        self._compiled = None
-        self._mine = threading.local()
+        with signal_stack_kept():
+            self._compiled = None
+            self._mine = threading.local()
 
 
 def convert(source: Path, target: Path, *, outputs: Sequence[str] = ()) -> None:
@@ -112,7 +114,8 @@ def version() -> str:
 
 def devices() -> list[str]:
     """`CPU`, `GPU`, ... as far as OpenVINO finds them here. Raises ModelLoadError where it is not installed."""
-    return list(_core().available_devices)
+    with signal_stack_kept():
+        return list(_core().available_devices)
 
 
 def _core() -> Any:  # noqa: ANN401 - as above
