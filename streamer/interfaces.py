@@ -117,8 +117,9 @@ class Analyzer(Protocol):
         """Called once for each frame."""
 
 
-SinkRole = Literal["record", "report"]
-"""`record`: keeps frames, and counts in the ledger's `recorded`. `report`: keeps what was seen on them."""
+SinkRole = Literal["record", "report", "clips"]
+"""`record`: keeps frames, and counts in the ledger's `recorded`. `report`: keeps what was seen on them.
+`clips`: keeps the frames of what happens, some of them twice or not at all, and counts them by itself."""
 
 
 class Sink(Protocol):

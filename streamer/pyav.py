@@ -5,12 +5,40 @@ With PyAV's, the Qt of OpenCV waits for ever when it opens a window (opencv-pyth
 work.
 """
 
+from typing import TYPE_CHECKING
+
 # isort: off
 import cv2  # noqa: F401 - first, see above
 import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 # isort: on
 
-__all__ = ["PictureType", "VideoFrame", "VideoReformatter", "VideoStream", "av"]
+if TYPE_CHECKING:
+    from av.packet import Packet as _Packet
+    from av.stream import Stream
+
+    Packet = _Packet[Stream]
+else:
+    from av.packet import Packet
+
+__all__ = [
+    "AudioFrame",
+    "AudioResampler",
+    "AudioStream",
+    "InputContainer",
+    "OutputContainer",
+    "Packet",
+    "PictureType",
+    "VideoCodecContext",
+    "VideoFrame",
+    "VideoReformatter",
+    "VideoStream",
+    "av",
+]

@@ -126,7 +126,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert f"{path}:1: conf: '2' is not allowed; allowed: a number from 0 to 1" in lines
     assert f"{path}:2: vuew_width: unknown setting; did you mean view_width?" in lines
     assert f"{path}:4: loop: 'maybe' is not allowed; allowed: true or false" in lines
-    assert "STREAMER_CRF: '99' is not allowed; allowed: a whole number from 0 to 51" in lines
+    assert "STREAMER_CRF: '99' is not allowed; allowed: a whole number from 0 to 63" in lines
     assert "--policy: 'best' is not allowed; allowed: one of auto, all, latest" in lines
 
 
@@ -245,7 +245,7 @@ MALFORMED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nested list": (raw(b"classes: [[a]]\n"), ":1: a value is wanted here"),
     "key that is a list": (raw(b"? [a]\n: b\n"), ":1: a name is wanted here"),
     "list for a number": (raw(b"conf: [0.5]\n"), ":1: conf: '[0.5]' is not allowed; allowed: a number from 0 to 1"),
-    "word for a number": (raw(b"crf: best\n"), ":1: crf: 'best' is not allowed; allowed: a whole number from 0 to 51"),
+    "word for a number": (raw(b"crf: best\n"), ":1: crf: 'best' is not allowed; allowed: a whole number from 0 to 63"),
     "yes for a number": (raw(b"conf: yes\n"), ":1: conf: 'yes' is not allowed; allowed: a number from 0 to 1"),
     "out of range": (raw(b"conf: 1.5\n"), ":1: conf: '1.5' is not allowed; allowed: a number from 0 to 1"),
     "not finite": (raw(b"conf: .nan\n"), ":1: conf: '.nan' is not allowed"),

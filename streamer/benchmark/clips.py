@@ -6,8 +6,10 @@ from pathlib import Path
 
 from streamer.errors import ConfigError
 from streamer.interfaces import Source, SourceInfo
-from streamer.sinks.mp4 import Mp4File
+from streamer.sinks.options import VideoOptions
 from streamer.sinks.outfile import OutFile
+from streamer.sinks.recorder import recipe_for
+from streamer.sinks.video_file import VideoFile
 from streamer.sources import is_camera, open_source
 
 DEFAULT_SOURCE = "test:size=1280x720,fps=30,frames=200,live=no"
@@ -67,7 +69,8 @@ def _record(source: Source, path: Path, *, frames: int | None) -> None:
     size_px, fps = source.info.size_px, source.info.fps
     assert size_px is not None
     assert fps is not None
-    file = Mp4File(OutFile(path), size_px=size_px, fps=fps, crf=CRF, preset=PRESET)
+    recipe = recipe_for(path, VideoOptions(crf=CRF, preset=PRESET, encoder="software"), fps=fps)
+    file = VideoFile(OutFile(path), recipe, size_px=size_px)
     try:
         for frame in islice(source.frames(), frames):
             if (frame.image.shape[1], frame.image.shape[0]) != size_px:

@@ -14,11 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import streamer
 from streamer.analytics.privacy import hide
 from streamer.cli.asked import model_options
 from streamer.cli.desk import Desk, Switch, recording_path
 from streamer.cli.fetching import fetching_shown
 from streamer.config import Settings
+from streamer.config.values import kept_of
 from streamer.errors import SinkOpenError
 from streamer.frame import MAX_DETECTIONS
 from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, View
@@ -27,7 +29,7 @@ from streamer.models import load_detector
 from streamer.models.zoo.finding import find_model, look_for
 from streamer.overlay import Style
 from streamer.sinks import open_sinks
-from streamer.sinks.options import SinkOptions
+from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, VideoOptions
 from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
@@ -202,12 +204,40 @@ def _sink_options(settings: Settings, source: Source | None, inputs: tuple[Path,
         folder=record is not None and record.endswith("/"),
         jsonl=settings.jsonl,
         force=settings.force,
-        crf=settings.crf,
-        preset=settings.preset,
+        video=video_options(settings),
+        segment_s=settings.segment,
+        keep=Keep() if settings.keep is None else Keep(*kept_of(settings.keep)),
+        clips=_clip_options(settings),
+        live=source is not None and is_live(source, settings),
+        looped=settings.loop,
         inputs=inputs,
         many=source is not None and source.info.several,
         pictures=source is not None and source.info.kind == "pictures",
     )
+
+
+def video_options(settings: Settings) -> VideoOptions:
+    """How videos are made."""
+    return VideoOptions(
+        codec=settings.codec,
+        encoder=settings.encoder,
+        crf=settings.crf,
+        preset=settings.preset,
+        bitrate=settings.bitrate,
+        audio=settings.audio,
+        note=f"recorded by streamer {streamer.__version__}",
+    )
+
+
+def _clip_options(settings: Settings) -> ClipOptions | None:
+    """Clips go into a folder of their own beside OUT, or into `clips` here."""
+    if settings.clip_on is None:
+        return None
+    folder = settings.clip_dir
+    if folder is None:
+        record = settings.record
+        folder = Path("clips") if record in {None, STDOUT} else Path(f"{Path(record or '').with_suffix('')}-clips")
+    return ClipOptions(when=settings.clip_on, folder=folder, pre_s=settings.pre, post_s=settings.post)
 
 
 def _sinks(
@@ -227,7 +257,13 @@ def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> l
 
     try:
         recorder = Recorder(
-            named(), fps=source.info.fps, crf=settings.crf, preset=settings.preset, active=False, name_next=named
+            named(),
+            video=video_options(settings),
+            fps=source.info.fps,
+            active=False,
+            name_next=named,
+            from_files=source.info.kind == "video" and not settings.loop,
+            live=is_live(source, settings),
         )
     except SinkOpenError as error:
         logger.warning("the key r can record nothing: %s", error)

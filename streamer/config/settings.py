@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streamer.config.values import FilePath, Names, Place, Seconds, Text
+from streamer.config.values import Bitrate, FilePath, Kept, Names, Place, Seconds, Span, Text
 
 Group = Literal["source", "model", "flow", "view", "record", "report", "scene", "itself"]
 
@@ -177,8 +177,54 @@ class Settings(BaseModel):
         Place | None,
         Setting("record", "Annotated video or pictures; the same as OUT.", short="-o", metavar="OUT", allowed="a path"),
     ] = None
-    crf: Annotated[int, Setting("record", "Quality: lower is better and larger."), Field(ge=0, le=51)] = 20
+    codec: Annotated[
+        Literal["h264", "hevc", "av1", "vp9", "mjpeg"] | None,
+        Setting("record", "How the video is coded; if not given, h264, and vp9 in .webm.", metavar="NAME"),
+    ] = None
+    encoder: Annotated[
+        Literal["auto", "software", "nvenc", "qsv", "videotoolbox"],
+        Setting("record", "What codes it; auto: hardware that really opens, else software."),
+    ] = "auto"
+    crf: Annotated[
+        int | None,
+        Setting("record", "Quality: lower is better and larger; if not given, hard to tell from the original."),
+        Field(ge=0, le=63),
+    ] = None
     preset: Annotated[Preset, Setting("record", "Speed of the encoder against size.", metavar="NAME")] = "veryfast"
+    bitrate: Annotated[
+        Bitrate | None,
+        Setting("record", "So many bits a second, in place of a quality.", metavar="RATE", allowed="a rate: 4M, 800k"),
+    ] = None
+    audio: Annotated[
+        Literal["copy", "encode", "none"],
+        Setting("record", "A file's sound: as it is where OUT can hold it, coded anew, or left out."),
+    ] = "copy"
+    segment: Annotated[
+        Span | None,
+        Setting("record", "A new file so often, on the clock.", metavar="TIME", allowed="a time: 10m, 1h, 90"),
+    ] = None
+    keep: Annotated[
+        Kept | None,
+        Setting("record", "How much of the files stays: the oldest go.", metavar="SIZE or TIME", allowed="20G or 7d"),
+    ] = None
+    clip_on: Annotated[
+        Text | None,
+        Setting(
+            "record",
+            "Keep clips of what happens: person, 'count(car) >= 2', 'person score>.8 and not dog'.",
+            metavar="CONDITION",
+            allowed="a condition",
+        ),
+    ] = None
+    pre: Annotated[
+        Seconds, Setting("record", "What a clip has from before.", unit="s", metavar="TIME", allowed="a time")
+    ] = 5.0
+    post: Annotated[
+        Seconds, Setting("record", "What a clip has from after.", unit="s", metavar="TIME", allowed="a time")
+    ] = 5.0
+    clip_dir: Annotated[
+        FilePath | None, Setting("record", "Where clips go; if not given, beside OUT.", metavar="DIR")
+    ] = None
     force: Annotated[bool, Setting("record", "Overwrite what is there.")] = False
     snapshot_dir: Annotated[FilePath, Setting("record", "Where the key s puts pictures.", metavar="DIR")] = Path()
 
@@ -199,7 +245,12 @@ class Settings(BaseModel):
 
     def rivals(self) -> tuple[tuple[str, str], ...]:
         """Pairs of switches that are both on and exclude each other."""
-        return (("quiet", "verbose"),) if self.quiet and self.verbose else ()
+        pairs = []
+        if self.quiet and self.verbose:
+            pairs.append(("quiet", "verbose"))
+        if self.crf is not None and self.bitrate is not None:
+            pairs.append(("crf", "bitrate"))
+        return tuple(pairs)
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """Settings that are right by themselves and wrong together: the name of one, and what is wrong."""
@@ -207,6 +258,8 @@ class Settings(BaseModel):
             yield "end", f"must be later than start ({self.start or 0.0:g} s)"
         if self.duration == 0:
             yield "duration", "must be more than 0 s"
+        if self.keep is not None and self.segment is None and self.clip_on is None:
+            yield "keep", "needs segment or clip_on: one file is not cut"
         for one, other in self.rivals():
             yield other, f"cannot be given together with {one}"
         yield from self._shared_places()

@@ -11,6 +11,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+_SPAN = re.compile(r"(?P<number>\d{1,9}(?:\.\d{0,9})?)\s*(?P<unit>[smhdw])")
+_RATE = re.compile(r"(?P<number>\d{1,12}(?:\.\d{0,9})?)\s*(?P<unit>[kKMG]?)(?:bit/s|bps|b)?")
+_SIZE = re.compile(r"(?P<number>\d{1,12}(?:\.\d{0,9})?)\s*(?P<unit>[kKMGT])B?")
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_DECIMAL = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _CLOCK = re.compile(r"(?:(?:(?P<h>\d{1,4}):)?(?P<m>\d{1,4}):)?(?P<s>\d{1,9}(?:\.\d{0,9})?)")
 
 
@@ -26,6 +31,36 @@ def parse_seconds(value: object) -> object:
     if (match["m"] and seconds >= 60) or (match["h"] and minutes >= 60):
         raise ValueError("minutes and seconds behind a colon stay below 60")
     return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_span(value: object) -> object:
+    """`10m`, `1h`, `7d`, or a time as `parse_seconds` has it, as seconds; what is no such text is passed on."""
+    match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    return parse_seconds(value) if match is None else float(match["number"]) * _UNITS_S[match["unit"]]
+
+
+def parse_rate(value: object) -> object:
+    """`4M`, `800k` or `4000000` as bits a second; what is no such text is passed on to be refused."""
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return value if match is None else round(float(match["number"]) * _DECIMAL[match["unit"] or ""])
+
+
+def kept_of(text: str) -> tuple[int | None, float | None]:
+    """What `20G` or `7d` allows to stay: bytes, or seconds; the other is None.
+
+    Raises ValueError where it is neither.
+    """
+    if size := _SIZE.fullmatch(text.strip()):
+        return round(float(size["number"]) * _DECIMAL[size["unit"]]), None
+    if span := _SPAN.fullmatch(text.strip()):
+        return None, float(span["number"]) * _UNITS_S[span["unit"]]
+    raise ValueError("it is no size and no time")
+
+
+def _check_kept(text: str) -> str:
+    if max(filter(None, kept_of(text)), default=0) <= 0:
+        raise ValueError("nothing would stay")
+    return text
 
 
 def _split_names(value: object) -> object:
@@ -66,6 +101,15 @@ Place = Annotated[str, BeforeValidator(_plain_text), AfterValidator(_with_its_sl
 
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, allow_inf_nan=False)]
 """A time in seconds, written `90`, `1:30` or `0:01:30.5`."""
+
+Span = Annotated[float, BeforeValidator(parse_span), Field(gt=0, allow_inf_nan=False)]
+"""A length of time in seconds, written `10m`, `1h`, `90` or `1:30`."""
+
+Bitrate = Annotated[int, BeforeValidator(parse_rate), Field(ge=1000, le=10**10)]
+"""Bits a second, written `4M`, `800k` or `4000000`."""
+
+Kept = Annotated[str, BeforeValidator(_plain_text), AfterValidator(_check_kept)]
+"""How much stays: `20G` or `7d`; `kept_of` reads it."""
 
 Names = Annotated[tuple[Text, ...], BeforeValidator(_split_names)]
 """Names, separated by commas or as a list."""

@@ -81,7 +81,7 @@ class Lane:
         self._fail(SinkError(f"it did not answer for {waited_s:.0f} s and was left behind"))
 
     def _serve(self, stage: Stage) -> None:
-        doing = "encode" if self.sink.role == "record" else "report"
+        doing = "report" if self.sink.role == "report" else "encode"
         try:
             for result in self.channel:
                 with stage.busy("write"), span(doing, result.frame.index):

@@ -6,13 +6,18 @@ Importing this imports neither cv2 nor av; opening does.
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamer.errors import ConfigError
 from streamer.interfaces import Sink, SourceInfo
 from streamer.labels import Labels
-from streamer.sinks.options import WRITABLE_PICTURES, WRITABLE_VIDEOS, SinkOptions
+from streamer.sinks.conditions import Condition, Happening
+from streamer.sinks.options import STDOUT, WRITABLE_PICTURES, WRITABLE_VIDEOS, ClipOptions, SinkOptions
 from streamer.sinks.outfile import refuse_input, same_file
 from streamer.sinks.tables import JsonLines
+
+if TYPE_CHECKING:
+    from streamer.sinks.recorder import Recorder
 
 __all__ = ["SinkOptions", "open_sinks"]
 
@@ -20,7 +25,7 @@ __all__ = ["SinkOptions", "open_sinks"]
 def open_sinks(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> list[Sink]:
     """The sinks that `options` ask for, all of them open, or none: what the first ones made is removed again.
 
-    labels: names for the report; source: what is read, whose rate a video takes over.
+    labels: names for the report; source: what is read, whose rate and sound a video takes over.
 
     Raises ConfigError for an ending that nothing is written to, or that does not suit the input; SinkOpenError for a
     place that cannot be written, that holds something already, or that is an input.
@@ -36,41 +41,75 @@ def open_sinks(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> l
 
 def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iterator[Sink]:
     if options.out is not None:
-        yield _open_out(options.out, options, source)
+        yield _open_out(options.out, options, labels, source)
+    if options.clips is not None:
+        yield _open_clips(options.clips, options, labels, source)
     if options.jsonl is not None:
         yield _open_jsonl(options.jsonl, options, labels)
 
 
-def _open_out(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
-    if str(out) == "-":
-        raise ConfigError(
-            "nothing is written to stdout in this version", where="-", hint="a folder of this name is ./-/"
-        )
-    if options.folder or out.is_dir() or not out.suffix:
-        return _open_folder(out, options, source)
+def _open_out(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
+    if str(out) != STDOUT and (options.folder or out.is_dir() or not out.suffix):
+        return _open_folder(out, options, labels, source)
     _refuse_ending(out, options)
     refuse_input(out, options.inputs)
     if options.pictures:
         from streamer.sinks.pictures import Pictures  # noqa: PLC0415 - see above
 
         return Pictures(out, force=options.force)
+    return _recorder(out, options, labels, source)
+
+
+def _recorder(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> "Recorder":
     from streamer.sinks.recorder import Recorder  # noqa: PLC0415 - see above
 
-    return Recorder(out, fps=source.fps, force=options.force, crf=options.crf, preset=options.preset)
+    return Recorder(
+        out,
+        video=options.video,
+        fps=source.fps,
+        force=options.force,
+        from_files=_from_files(options, source),
+        live=options.live,
+        segment_s=options.segment_s,
+        keep=options.keep,
+        chapters_when=None
+        if options.clips is None
+        else Happening(Condition(options.clips.when, labels), gap_s=options.clips.pre_s + options.clips.post_s),
+    )
 
 
-def _open_folder(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
+def _open_folder(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
     from streamer.sinks.folder import Folder  # noqa: PLC0415 - see above
 
     return Folder(
         out,
         pictures=options.pictures,
         inputs=options.inputs,
-        fps=source.fps,
         force=options.force,
-        crf=options.crf,
-        preset=options.preset,
+        new_recorder=lambda path: _recorder(path, options, labels, source),
     )
+
+
+def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
+    from streamer.sinks.clips import Clips  # noqa: PLC0415 - see above
+
+    return Clips(
+        clips.folder,
+        source=source.name,
+        condition=Condition(clips.when, labels),
+        labels=labels,
+        pre_s=clips.pre_s,
+        post_s=clips.post_s,
+        video=options.video,
+        fps=source.fps,
+        from_files=_from_files(options, source),
+        live=options.live,
+        keep=options.keep,
+    )
+
+
+def _from_files(options: SinkOptions, source: SourceInfo) -> bool:
+    return source.kind in {"video", "sequence"} and not options.looped
 
 
 def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
@@ -83,6 +122,10 @@ def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
 def _refuse_ending(out: Path, options: SinkOptions) -> None:
     """Raise ConfigError unless one file of this ending can hold what comes of the input."""
     ending = out.suffix.lower()
+    if str(out) == STDOUT:
+        if options.many or options.pictures:
+            raise ConfigError("one video goes to standard output, and this is more", where="-", hint="try a folder")
+        return
     if ending not in WRITABLE_VIDEOS + WRITABLE_PICTURES:
         allowed = f"{', '.join(WRITABLE_VIDEOS)} (video), {', '.join(WRITABLE_PICTURES)} (picture), or a folder: {out}/"
         raise ConfigError(f"nothing is written to {ending}", where=str(out), hint=f"allowed: {allowed}")

@@ -5,7 +5,7 @@ It looks at `Frame.source` and hands on; recorder.py and pictures.py write.
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
@@ -29,7 +29,7 @@ class Folder:
     pictures: the inputs are pictures; else they are videos, one after another.
     inputs: files and folders that are read. None is ever replaced; what becomes of a file is refused here if it exists;
     what is found in a folder keeps its place below it.
-    fps, crf, preset: as for Recorder.
+    new_recorder: makes what records a video to the path that it is given.
     force: replace files that were there before. Two inputs of one name never replace each other: NAME-002.
 
     Raises SinkOpenError.
@@ -44,15 +44,13 @@ class Folder:
         *,
         pictures: bool = False,
         inputs: Sequence[Path] = (),
-        fps: float | None = None,
         force: bool = False,
-        crf: int = 20,
-        preset: str = "veryfast",
+        new_recorder: Callable[[Path], Recorder] = Recorder,
     ) -> None:
         self.name = f"folder {printable(str(folder), limit=256)}"
         self._folder, self._inputs = folder, tuple(inputs)
         self._pictures, self._force = pictures, force
-        self._fps, self._crf, self._preset = fps, crf, preset
+        self._new_recorder = new_recorder
         self.written = 0
         """Frames kept so far."""
         self._written_before = 0
@@ -106,13 +104,7 @@ class Folder:
             self._finish()
         if self._recorder is None:
             self._source = result.frame.source
-            self._recorder = Recorder(
-                self._target(self._source, picture=False),
-                fps=self._fps,
-                force=self._force,
-                crf=self._crf,
-                preset=self._preset,
-            )
+            self._recorder = self._new_recorder(self._target(self._source, picture=False))
         try:
             self._recorder.write(result)
         finally:

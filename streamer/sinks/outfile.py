@@ -4,14 +4,20 @@ It is the byte end of every sink that appends. It knows nothing of formats; reco
 """
 
 import errno
+import logging
 import os
 import secrets
 import stat
 from collections.abc import Iterable
+from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 
 from streamer.errors import SinkError, SinkOpenError
+from streamer.sinks.options import STDOUT
+from streamer.text import printable
+
+logger = logging.getLogger(__name__)
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What the system says when nothing more fits: the disk, the quota, or the largest file allowed."""
@@ -22,7 +28,7 @@ class OutFile:
 
     It exists, and is ours, as soon as this does. A file that was there is refused, or with `force` kept as it was
     until the first byte is written. One that was made here and got no byte is removed again by `close`. A symbolic
-    link is something that was there, wherever it leads; with `force` it is followed, and stays.
+    link is something that was there, wherever it leads; with `force` it is followed, and stays. `-` is standard output.
 
     The first failure is raised and freezes the file: what of that write did arrive is cut off again, because half a
     box makes an mp4 unreadable, and everything later is discarded. It keeps exactly what was written before.
@@ -30,19 +36,26 @@ class OutFile:
     Corrections of what is written already wait for `close`: FFmpeg 7.1 turns the header of a recording into that of a
     finished file before it writes the index that such a header promises, and 8.0 after it.
 
+    part: write to NAME.part.ENDING beside it, and give that the name when it is closed, so that whoever sees NAME sees
+    a finished file. What is at `path` stays until then, even with `force`; if something came there meanwhile, the name
+    is NAME-002. Devices and pipes have no part.
+
     Raises SinkOpenError.
     """
 
-    def __init__(self, path: Path, *, force: bool = False) -> None:
+    def __init__(self, path: Path, *, force: bool = False, part: bool = False) -> None:
         self.path = path
+        """Where it is, or will be once it is closed."""
+        self._force = force
         self._frozen = False
         self._end = 0
         self._corrections: list[tuple[int, bytes]] = []
         try:
-            self._created, self._file = _opened(path, force=force)
+            self.written_path = _part_of(path, force=force) if part and not _is_whole(path) else path
+            self._created, self._file = _opened(self.written_path, force=force and self.written_path == path)
         except OSError as error:
             raise refusal(path, error) from error
-        self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        self._regular = str(path) != STDOUT and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
 
     def write(self, data: bytes) -> int:
         """Write all of `data`; its length. Raises OSError, the first time."""
@@ -55,6 +68,10 @@ class OutFile:
             self._corrections.append((offset, bytes(data)))
             self._file.seek(offset + len(data))
         return len(data)
+
+    def seekable(self) -> bool:
+        """Whether what was written can be corrected."""
+        return self._regular
 
     def freeze(self) -> None:
         """Discard everything that is written from now on."""
@@ -78,7 +95,9 @@ class OutFile:
         finally:
             self._file.close()
             if self._created and not self._end:
-                Path(os.path.realpath(self.path)).unlink(missing_ok=True)
+                Path(os.path.realpath(self.written_path)).unlink(missing_ok=True)
+            elif self.written_path != self.path:
+                self.path = _named(self.written_path, self.path, force=self._force)
 
     def _put(self, offset: int, data: bytes) -> None:
         if self._regular:
@@ -99,6 +118,8 @@ class OutFile:
 
 def _opened(path: Path, *, force: bool) -> tuple[bool, FileIO]:
     """Whether the file was made here, and the file. Devices and pipes hold nothing that could be overwritten."""
+    if str(path) == STDOUT:
+        return False, FileIO(os.dup(1), "wb")
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if is_stream(path):
@@ -106,6 +127,47 @@ def _opened(path: Path, *, force: bool) -> tuple[bool, FileIO]:
     if path.exists() and force:
         return False, path.open("r+b", buffering=0)
     return True, path.open("wb" if force else "xb", buffering=0)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether what is at `path` is written to itself, or refused: a device, a pipe, a folder, standard output."""
+    return str(path) == STDOUT or is_stream(path) or path.is_dir()
+
+
+def _part_of(path: Path, *, force: bool) -> Path:
+    """Where the file is written that becomes `path`. Raises FileExistsError."""
+    if os.path.lexists(path) and not force:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    path = Path(os.path.realpath(path)) if force else path
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    if os.path.lexists(part):
+        _tell_left(str(part))
+    return next_free(part)
+
+
+@lru_cache(maxsize=16)
+def _tell_left(part: str) -> None:
+    """Once for each."""
+    name = printable(part, limit=256)
+    logger.warning("%s is being written, or left of a run that did not end; it can be played and is left alone", name)
+
+
+def _named(part: Path, path: Path, *, force: bool) -> Path:
+    """Give `part` the name `path`, or where that was taken meanwhile the next free one, which is returned."""
+    if force:
+        part.replace(os.path.realpath(path))
+        return path
+    while True:
+        free = next_free(path)
+        try:
+            os.link(part, free)
+        except FileExistsError:
+            continue
+        except OSError:  # this file system has no links: look, and hope that nobody is quicker
+            part.rename(free)
+            return free
+        part.unlink()
+        return free
 
 
 def is_stream(path: Path) -> bool:

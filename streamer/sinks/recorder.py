@@ -1,7 +1,7 @@
-"""The recording: drawn frames as H.264 in mp4, with their own times, readable after kill -9 up to the last second.
+"""The recording: drawn frames as video, with their own times, readable after kill -9 up to the last second.
 
-It decides what goes into which file; mp4.py writes one. The pipeline calls `write` and `close` on the thread of this
-sink, the window calls `toggle` from the main thread.
+It decides what goes into which file; video_file.py writes one. The pipeline calls `write` and `close` on the thread of
+this sink, the window calls `toggle` from the main thread.
 """
 
 import logging
@@ -12,11 +12,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from streamer.clock import NS_PER_S
 from streamer.errors import InternalError, SinkError
 from streamer.frame import Frame, Image, Result
 from streamer.interfaces import SinkRole
-from streamer.sinks.mp4 import ENCODER, Mp4File, require_encoder
-from streamer.sinks.outfile import OutFile, next_free
+from streamer.sinks.conditions import Happening
+from streamer.sinks.containers import container_of
+from streamer.sinks.encoders import check_quality, choose_encoder
+from streamer.sinks.options import Keep, VideoOptions
+from streamer.sinks.original import Chapter, Original, original_of
+from streamer.sinks.outfile import NO_ROOM, OutFile, next_free
+from streamer.sinks.segments import Schedule, captured_at, prune, stamped
+from streamer.sinks.video_file import Recipe, VideoFile
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -30,23 +37,33 @@ FPS_LIMITS = (1.0, 240.0)
 LITTLE_ROOM_BYTES = 100_000_000
 """Less free space than this is worth a warning: some minutes of video."""
 
+ENOUGH_ROOM_BYTES = 200_000_000
+"""So much must be free again before a live recording that met a full disk goes on."""
+
+_LOOK_NS = NS_PER_S
+"""How often a recording that waits looks whether there is room."""
+
 
 class Recorder:
     """A Sink that records `Result.image`.
 
-    path: the .mp4 file. When the size or the epoch of the frames changes, or the recording is switched off and on, the
-    next file is PATH-002.mp4, and so on; these never replace anything.
-    fps: the source's nominal rate, 25 where it is None or no number, clamped to 1 to 240. Frames are shown at their
-    own `pts_s`, counted from the first of the file; only those without one come at this rate, by their index, so that
-    a frame that is missing leaves its time. The last frame lasts as long as the one before.
+    path: the file. When the size or the epoch of the frames changes, or the recording is switched off and on, the next
+    file is PATH-002.mp4, and so on; these never replace anything. While one is written it is PATH.part.mp4.
+    video: how it is made. fps: the source's nominal rate, 25 where it is None or no number, clamped to 1 to 240. Frames
+    are shown at their own `pts_s`, counted from the first of the file; only those without one come at this rate, by
+    their index, so that a frame that is missing leaves its time. The last frame lasts as long as the one before.
     force: replace the file at `path`.
-    crf, preset: x264's quality and effort.
     active: False waits for `toggle`; the place is tried nevertheless.
     name_next: names each file when it begins, in place of `path`, which then only says where.
+    from_files: `Frame.source` is a file, whose sound, title, chapters and colours are taken over.
+    live: frames come at their own time: a full disk is waited out, and parts begin with the clock.
+    segment_s: a new part so often, PATH-20250131-235900.mp4 where live, else PATH-002.mp4. keep: how much of them
+    stays.
+    chapters_when: a chapter begins whenever this begins to hold.
 
     After kill -9 the last second at most is missing, or the last two frames where a frame lasts over half a second.
 
-    Raises SinkOpenError where nothing can be recorded at `path`.
+    Raises SinkOpenError where nothing can be recorded at `path`; ConfigError for what its container cannot hold.
     """
 
     role: SinkRole = "record"
@@ -55,34 +72,53 @@ class Recorder:
         self,
         path: Path,
         *,
+        video: VideoOptions | None = None,
         fps: float | None = None,
         force: bool = False,
-        crf: int = 20,
-        preset: str = "veryfast",
         active: bool = True,
         name_next: Callable[[], Path] | None = None,
+        from_files: bool = False,
+        live: bool = False,
+        segment_s: float | None = None,
+        keep: Keep | None = None,
+        chapters_when: Happening | None = None,
+        room_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
-        require_encoder(ENCODER)
+        self._recipe = recipe_for(path, video or VideoOptions(), fps=fps)
         self.name = f"recording {printable(str(path), limit=256)}"
         self.written = 0
         """Frames that are in the files; a few more wait in the encoder until `close`."""
         self._path = path
-        self._name_next = name_next or (lambda: path)
-        self._fps = _believable(fps)
-        self._crf, self._preset = crf, preset
+        self._name_next = name_next
         self._active = active
         self._switched_on = False
         self._closed = False
         self._lock = threading.Lock()
         self._force = force
+        self._from_files, self._live = from_files, live
+        self._schedule = None if segment_s is None else Schedule(segment_s, live=live)
+        self._keep = keep or Keep()
+        self._chapters_when = chapters_when
+        self._room_bytes = room_bytes
         self._written_before = 0
         self._paths: list[Path] = []
-        self._segment: Mp4File | None = None
+        self._segment: VideoFile | None = None
         self._segment_key: tuple[object, ...] = ()
         self._zero_s = 0.0
-        self._claimed: OutFile | None = OutFile(path, force=force)
-        if not active:
+        self._original: Original | None = None
+        self._original_path = ""
+        self._full_since_ns: int | None = None
+        self._looked_ns = 0
+        self._missed = 0
+        self._file: OutFile | None = OutFile(path, force=force, part=True)
+        self._claimed = active and not self._stamped
+        if not self._claimed:
             self._release()
+
+    @property
+    def _stamped(self) -> bool:
+        """Whether the parts are called after the time at which they begin."""
+        return self._schedule is not None and self._live
 
     @property
     def needs_image(self) -> bool:
@@ -112,7 +148,7 @@ class Recorder:
                 self._finish()
             elif result.image is not None:
                 self._switched_on = False
-                self._record(result.frame, result.image)
+                self._record_if_room(result, result.image)
             elif not self._switched_on:  # else it was on its way when the key was pressed
                 raise InternalError("a recorder was given a frame that nobody has drawn")
         except SinkError:
@@ -123,49 +159,131 @@ class Recorder:
         self._closed = True
         self._release()
         self._finish()
+        missed, self._missed = self._missed, 0
+        if missed:
+            raise SinkError(f"{missed} frames are not recorded: the disk was full", where=str(self._path))
 
-    def _record(self, frame: Frame, image: Image) -> None:
-        time_s = frame.index / self._fps if frame.pts_s is None else frame.pts_s
+    def _record_if_room(self, result: Result, image: Image) -> None:
+        if self._full_since_ns is not None and not self._room_again(result.frame):
+            self._missed += 1
+            return
+        try:
+            self._record(result, image)
+        except SinkError as error:
+            if not self._live or not _is_full(error):
+                raise
+            self._full_since_ns = self._looked_ns = result.frame.captured_ns
+            self._missed += 1
+            logger.error("%s: %s; it goes on when there is room", self.name, error)  # noqa: TRY400 - one sentence
+            if self._segment is not None:
+                self._paths[-1] = self._segment.path
+                self._segment = None
+            self._written_before = self.written
+
+    def _room_again(self, frame: Frame) -> bool:
+        if frame.captured_ns - self._looked_ns < _LOOK_NS:
+            return False
+        self._looked_ns = frame.captured_ns
+        try:
+            room = self._room_bytes(self._path.parent) >= ENOUGH_ROOM_BYTES
+        except OSError:
+            room = False
+        if room:
+            waited_s = (frame.captured_ns - (self._full_since_ns or 0)) / NS_PER_S
+            logger.warning("%s: there is room again after %.0f s: it goes on", self.name, waited_s)
+            self._full_since_ns = None
+        return room
+
+    def _record(self, result: Result, image: Image) -> None:
+        frame = result.frame
+        time_s = frame.index / self._recipe.fps if frame.pts_s is None else frame.pts_s
         key = frame.epoch, image.shape
-        if key != self._segment_key:
-            self._finish()
+        if key != self._segment_key or (self._schedule is not None and self._schedule.over(frame, time_s)):
+            goes_on = key == self._segment_key
+            self._finish(next_s=time_s - self._zero_s if goes_on else None)
         if self._segment is None:
-            self._segment = self._next_segment(size_px=(image.shape[1], image.shape[0]))
+            self._segment = self._next_segment(frame, time_s, size_px=(image.shape[1], image.shape[0]))
             self._segment_key, self._zero_s = key, time_s
+        if self._chapters_when is not None and self._chapters_when.begins(result, time_s):
+            self._mark(self._chapters_when.condition.text, time_s - self._zero_s + self._segment.lead_s)
         try:
             self._segment.write(image, time_s=time_s - self._zero_s)
         finally:
             self.written = self._written_before + self._segment.frames
 
-    def _next_segment(self, *, size_px: tuple[int, int]) -> Mp4File:
-        file = self._claimed or self._next_file()
-        self._claimed = None
-        segment = Mp4File(file, size_px=size_px, fps=self._fps, crf=self._crf, preset=self._preset)
-        self._paths.append(file.path)
-        _warn_if_little_room(file.path.parent)
+    def _mark(self, title: str, at_s: float) -> None:
+        """A chapter begins; the one before it ends there."""
+        assert self._segment is not None
+        chapters = self._segment.chapters
+        if chapters:
+            last = chapters[-1]
+            chapters[-1] = Chapter(last.start_s, min(last.end_s, at_s), last.title)
+        elif at_s > 0:
+            chapters.append(Chapter(0.0, at_s, ""))
+        chapters.append(Chapter(at_s, math.inf, title))
+
+    def _next_segment(self, frame: Frame, time_s: float, *, size_px: tuple[int, int]) -> VideoFile:
+        file = self._file or self._next_file(frame)
+        self._file = None
+        if self._schedule is not None:
+            self._schedule.begin(frame, time_s)
+        segment = VideoFile(file, self._recipe, size_px=size_px, original=self._original_for(frame), start_s=time_s)
+        self._paths.append(file.written_path)
+        _warn_if_little_room(file.written_path.parent)
         logger.info("recording %dx%d to %s", *size_px, printable(str(file.path), limit=256))
         return segment
 
-    def _next_file(self) -> OutFile:
-        if self._force and not self._paths:
-            return OutFile(self._path, force=True)
-        return OutFile(next_free(self._name_next()))
+    def _original_for(self, frame: Frame) -> Original | None:
+        if not self._from_files:
+            return None
+        if frame.source != self._original_path:
+            self._original_path, self._original = frame.source, original_of(frame.source)
+        return self._original
 
-    def _finish(self) -> None:
+    def _next_file(self, frame: Frame) -> OutFile:
+        if self._force and not self._paths and not self._stamped:
+            return OutFile(self._path, force=True, part=True)
+        path = self._path if self._name_next is None else self._name_next()
+        if self._stamped:
+            path = stamped(path, captured_at(frame))
+        return OutFile(next_free(path), part=True)
+
+    def _finish(self, next_s: float | None = None) -> None:
+        """Close the file; next_s: until when its last frame is shown, if time goes on behind it."""
         segment, self._segment = self._segment, None
         if segment is None:
             return
         try:
-            segment.close()
+            segment.close(next_s=next_s)
         finally:
             self.written = self._written_before = self._written_before + segment.frames
-        path = printable(str(self._paths[-1]), limit=256)
+            self._paths[-1] = segment.path
+        path = printable(str(segment.path), limit=256)
         logger.info("recorded %d frames, %.2f s, in %s", segment.frames, segment.duration_s, path)
+        prune(self._keep, self._path)
 
     def _release(self) -> None:
-        if self._claimed is not None:
-            self._claimed.close()
-            self._claimed = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def recipe_for(path: Path, video: VideoOptions, *, fps: float | None) -> Recipe:
+    """How a video at `path` is made. Raises ConfigError or SinkOpenError where it cannot be."""
+    container, codec = container_of(path, video.codec)
+    check_quality(codec, video.crf)
+    return Recipe(
+        container=container,
+        codec=codec,
+        encoder=choose_encoder(codec, video.encoder),
+        options=video,
+        fps=_believable(fps),
+    )
+
+
+def _is_full(error: SinkError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in NO_ROOM
 
 
 def _believable(fps: float | None) -> float:

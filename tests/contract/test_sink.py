@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,13 @@ SINKS: dict[str, Make] = {
     "recorder": lambda folder: Recorder(folder / "out.mp4", fps=10),
     "pictures": lambda folder: Pictures(folder / "out.png"),
     "jsonl": lambda folder: JsonLines(folder / "out.jsonl", labels=Labels()),
-    "folder of videos": lambda folder: Folder(folder / "out", fps=10),
+    "folder of videos": lambda folder: Folder(folder / "out", new_recorder=partial(Recorder, fps=10)),
     "folder of pictures": lambda folder: Folder(folder / "out", pictures=True),
 }
 
 FILLED_DISK = """
 import resource, sys
+from functools import partial
 from pathlib import Path
 from streamer.errors import SinkError
 from tests.contract.test_sink import SINKS

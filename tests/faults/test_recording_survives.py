@@ -45,7 +45,8 @@ def killed_at(path: Path, scene: Scene, fps: int, *, frame: int) -> int:
 @pytest.mark.parametrize(("fps", "frame"), [(5, 37), (30, 137)])
 def test_kill_9_costs_the_last_second_at_most(tmp_path: Path, scene: Scene, fps: int, frame: int) -> None:
     handed_in = killed_at(tmp_path / "out.mp4", scene, fps, frame=frame)
-    readable = decoded(tmp_path / "out.mp4")
+    readable = decoded(tmp_path / "out.part.mp4")
+    assert not (tmp_path / "out.mp4").exists()
     assert frame <= handed_in
     assert len(readable) >= handed_in - LOST_S * fps
     assert [read.time for read in readable] == pytest.approx([i / fps for i in range(len(readable))], abs=1e-4)
@@ -101,7 +102,7 @@ def test_an_older_ffmpeg_writes_fragments_that_survive_as_well(
     tmp_path: Path, diary: type[Diary], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("streamer.sinks.mp4.HYBRID_SINCE", (1000, 0))
+    monkeypatch.setattr("streamer.sinks.containers.HYBRID_SINCE", (1000, 0))
     record(tmp_path / "out.mp4", "quiet", 10, frames=35)
     data = bytearray()
     for handed_in, offset, written in diary.writes:

@@ -78,7 +78,7 @@ def test_row_41_frames_of_another_size_are_all_recorded(tmp_path: Path) -> None:
 def test_row_42_a_missing_encoder_is_told_before_a_model_is_loaded(
     streamer: Streamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamer.sinks.recorder.ENCODER", "ZZZZ")
+    monkeypatch.setattr("streamer.sinks.encoders.ENCODERS", {"h264": ("ZZZZ",)})
     ended = streamer("test:", "out.mp4", "--no-show")
     assert ended.code == 5
     assert len(ended.errors) == 1

@@ -48,7 +48,12 @@ def test_the_ending_says_what_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "pictures", "many", "text"),
     [
-        ("a.avi", False, False, "allowed: .mp4 (video), .png, .jpg, .jpeg (picture), or a folder"),
+        (
+            "a.avi",
+            False,
+            False,
+            "allowed: .mp4, .mov, .mkv, .webm, .ts (video), .png, .jpg, .jpeg (picture), or a folder",
+        ),
         ("a.mp4", True, False, "pictures give pictures"),
         ("a.png", False, False, "a video gives a video"),
         ("a.mp4", False, True, "several inputs go to a folder"),

@@ -1,6 +1,8 @@
 """Pictures are kept whole, under the name of their input."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 from streamer.errors import InternalError, SinkError, SinkOpenError
 from streamer.frame import Detections, Frame, Result
 from streamer.sinks.folder import Folder
-from streamer.sinks.mp4 import Mp4File
 from streamer.sinks.pictures import Pictures, save_picture
+from streamer.sinks.recorder import Recorder
+from streamer.sinks.video_file import VideoFile
 from tests.sinks.scenes import decoded, grey, picture, result, results
 
 
@@ -138,7 +141,7 @@ class TestFolder:
         assert "secret" not in found.name
 
     def test_videos_become_one_mp4_each(self, tmp_path: Path) -> None:
-        sink = Folder(tmp_path / "out", fps=10)
+        sink = Folder(tmp_path / "out", new_recorder=partial(Recorder, fps=10))
         for count, name in ((5, "a.avi"), (7, "b.mkv"), (3, "c/a.mp4")):
             for one in results(count, source=name):
                 sink.write(one)
@@ -148,7 +151,7 @@ class TestFolder:
         assert counts == {"a.mp4": 5, "b.mp4": 7, "a-002.mp4": 3}
 
     def test_a_picture_among_videos_stays_a_picture(self, tmp_path: Path) -> None:
-        sink = Folder(tmp_path / "out", fps=10)
+        sink = Folder(tmp_path / "out", new_recorder=partial(Recorder, fps=10))
         for one in results(3, source="a.avi"):
             sink.write(one)
         sink.write(result(grey(1), 3, pts_s=None, source="b.jpg"))
@@ -179,7 +182,7 @@ class TestFolder:
         (tmp_path / "out" / "clip.mp4").write_text("mine")
         with pytest.raises(SinkOpenError, match=r"clip\.mp4: exists already .*--force"):
             Folder(tmp_path / "out", inputs=[given])
-        sink = Folder(tmp_path / "out", inputs=[given], force=True)
+        sink = Folder(tmp_path / "out", inputs=[given], force=True, new_recorder=partial(Recorder, force=True))
         sink.write(result(grey(1), source=str(given)))
         sink.close()
         assert len(decoded(tmp_path / "out" / "clip.mp4")) == 1
@@ -209,25 +212,25 @@ class TestFolder:
         sink.close()
 
     def test_every_file_of_an_input_is_told(self, tmp_path: Path) -> None:
-        sink = Folder(tmp_path / "out", fps=10)
+        sink = Folder(tmp_path / "out", new_recorder=partial(Recorder, fps=10))
         for epoch in (0, 1):
             sink.write(result(grey(1), epoch, source="clip.avi", epoch=epoch))
         during = sink.recorded_files
         sink.close()
-        assert [path.name for path in during] == ["clip.mp4", "clip-002.mp4"]
-        assert sink.recorded_files == during
-        assert set(during) == set((tmp_path / "out").iterdir())
+        assert [path.name for path in during] == ["clip.mp4", "clip-002.part.mp4"]
+        assert [path.name for path in sink.recorded_files] == ["clip.mp4", "clip-002.mp4"]
+        assert set(sink.recorded_files) == set((tmp_path / "out").iterdir())
 
     def test_what_is_written_never_goes_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        sink, seen = Folder(tmp_path / "out", fps=10), list[int]()
-        finish = Mp4File.close
+        sink, seen = Folder(tmp_path / "out", new_recorder=partial(Recorder, fps=10)), list[int]()
+        finish = VideoFile.close
 
-        def watched(file: Mp4File) -> None:
+        def watched(file: VideoFile, **how: Any) -> None:
             seen.append(sink.written)
-            finish(file)
+            finish(file, **how)
             seen.append(sink.written)
 
-        monkeypatch.setattr(Mp4File, "close", watched)
+        monkeypatch.setattr(VideoFile, "close", watched)
         for count, name in ((20, "a.avi"), (20, "b.avi")):
             for one in results(count, source=name):
                 sink.write(one)

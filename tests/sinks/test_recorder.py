@@ -15,8 +15,9 @@ import pytest
 from streamer.errors import InternalError, SinkError, SinkOpenError
 from streamer.frame import Detections, Frame, Result
 from streamer.pyav import av
-from streamer.sinks.mp4 import Mp4File, require_encoder
+from streamer.sinks.encoders import require_encoder
 from streamer.sinks.recorder import Recorder
+from streamer.sinks.video_file import VideoFile
 from tests.sinks.scenes import boxes, decoded, grey, picture, result, results
 
 BARS_BGR = ((255, 255, 255), (0, 255, 255), (255, 255, 0), (0, 255, 0), (255, 0, 255), (0, 0, 255), (255, 0, 0))
@@ -193,14 +194,14 @@ class TestSwitch:
 
     def test_what_is_written_never_goes_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         recorder, seen = Recorder(tmp_path / "out.mp4", fps=10), list[int]()
-        finish = Mp4File.close
+        finish = VideoFile.close
 
-        def watched(file: Mp4File) -> None:
+        def watched(file: VideoFile, **how: Any) -> None:
             seen.append(recorder.written)
-            finish(file)
+            finish(file, **how)
             seen.append(recorder.written)
 
-        monkeypatch.setattr(Mp4File, "close", watched)
+        monkeypatch.setattr(VideoFile, "close", watched)
         for one in results(30):
             if one.frame.index in (10, 20):
                 recorder.toggle()
@@ -240,7 +241,7 @@ class TestRefusal:
     def test_a_recorder_does_not_open_without_its_encoder(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("streamer.sinks.recorder.ENCODER", "libnope")
+        monkeypatch.setattr("streamer.sinks.encoders.ENCODERS", {"h264": ("libnope",)})
         with pytest.raises(SinkOpenError, match="no libnope encoder"):
             Recorder(tmp_path / "out.mp4")
         assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,284 @@
+"""One video in one file: pictures of one size in, at any times, and a file that is readable at every moment.
+
+recorder.py decides when one begins and ends. While it grows an mp4 is fragmented, so that kill -9 costs less than its
+last second; a clean end turns it into an ordinary one.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from streamer.frame import Image
+from streamer.pyav import OutputContainer, Packet, VideoStream, av
+from streamer.sinks.coding import Coder
+from streamer.sinks.colours import Colours
+from streamer.sinks.containers import TICKS_PER_S, Container
+from streamer.sinks.options import Codec, VideoOptions
+from streamer.sinks.original import Chapter, Original
+from streamer.sinks.outfile import OutFile, failure
+from streamer.sinks.sound import Sound
+
+logger = logging.getLogger(__name__)
+
+_CHAPTER_BASE = Fraction(1, 1000)
+
+_LONGEST_S = 1e6
+"""No recording is longer; 12 days. Containers count chapters in 32 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One frame, encoded. ticks: when it is shown, in 1/TICKS_PER_S s. key: it can be decoded without those before."""
+
+    data: bytes
+    ticks: int
+    duration: int
+    key: bool
+
+    def packet(self, stream: VideoStream | None = None, zero_ticks: int = 0) -> Packet:
+        """As a packet of `stream`, shown so much earlier."""
+        packet = Packet(self.data)
+        packet.pts = packet.dts = self.ticks - zero_ticks
+        packet.duration = self.duration
+        packet.time_base = Fraction(1, TICKS_PER_S)
+        packet.is_keyframe = self.key
+        if stream is not None:
+            packet.stream = stream
+        return packet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How the videos of one recording are made.
+
+    encoder: FFmpeg's name, which choose_encoder gave. fps: the nominal rate.
+    """
+
+    container: Container
+    codec: Codec
+    encoder: str
+    options: VideoOptions
+    fps: float
+
+
+class MediaFile:
+    """A container being written: what the video files of streamer have in common.
+
+    file: where to; `close` closes it. original: what sound, title and chapters are taken from; None has none.
+    start_s: the media time of the recording's beginning.
+
+    It stays empty until the first packet comes: FFmpeg 8 crashes (SIGSEGV) on the trailer of a hybrid file that has a
+    header and no frame.
+    """
+
+    def __init__(self, file: OutFile, recipe: Recipe, *, original: Original | None, start_s: float = 0.0) -> None:
+        self.frames = 0
+        """Frames that are in the file; a few more may wait in the encoder until `close`."""
+        self.chapters: list[Chapter] = []
+        """Named parts, in seconds of this file; written by `close`."""
+        self.lead_s = original.lead_s if original is not None and start_s <= 0 else 0.0
+        """How much earlier than the first frame the file begins, because there is sound already."""
+        self._file = file
+        self._recipe = recipe
+        self._original = original
+        self._start_s = start_s - self.lead_s
+        self._closed = False
+        self._sound: Sound | None = None
+        with self._sink_errors():
+            self.container: OutputContainer = av.open(
+                file, "w", format=recipe.container.format, options=recipe.container.options()
+            )
+
+    @property
+    def path(self) -> Path:
+        """Where it is, or will be once it is closed."""
+        return self._file.path
+
+    @property
+    def duration_s(self) -> float:
+        """How long the video is so far."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Once the video's stream is there: add the tracks of sound, and what is told about the whole."""
+        recipe, original = self._recipe, self._original
+        metadata = {} if original is None else dict(original.metadata)
+        metadata["comment"] = "; ".join(text for text in (metadata.get("comment"), recipe.options.note) if text)
+        self.container.metadata.update(metadata)
+        if original is None:
+            return
+        if recipe.options.audio != "none" and original.sound_first_s is not None:
+            try:
+                self._sound = Sound(
+                    original, self.container, recipe.container, recipe.options.audio, start_s=self._start_s
+                )
+            except (OSError, av.FFmpegError) as error:
+                logger.warning("no sound: %s", error)
+        self.chapters = [
+            Chapter(one.start_s - self._start_s, one.end_s - self._start_s, one.title) for one in original.chapters
+        ]
+        self._write_chapters(_LONGEST_S)
+
+    def _mux(self, packets: Iterable[Packet], *, sound_until_s: float) -> None:
+        """Write packets of video, and the sound that begins before them."""
+        if self._sound is not None:
+            for packet in self._sound.until(sound_until_s):
+                self.container.mux(packet)
+        for packet in packets:
+            self.container.mux(packet)
+            self.frames += 1
+
+    def _finish(self, end_s: float) -> None:
+        """Write what is left and close the container; `end_s`: where the last frame ends."""
+        if self._sound is not None:
+            for packet in self._sound.rest(end_s):
+                self.container.mux(packet)
+        self._write_chapters(end_s)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._sound is not None:
+            self._sound.close()
+        self.container.close()
+        self._file.close()
+
+    def _write_chapters(self, end_s: float) -> None:
+        chapters = [one for one in self.chapters if one.end_s > 0 and one.start_s < end_s]
+        if chapters:
+            self.container.set_chapters([_as_pyav(number, one, end_s) for number, one in enumerate(chapters, 1)])
+
+    @contextmanager
+    def _sink_errors(self) -> Iterator[None]:
+        """Turn what the encoder, the muxer or the disk raises into SinkError, and let go of everything."""
+        try:
+            yield
+        except (OSError, av.FFmpegError) as error:
+            self._abandon()
+            saved = f"all but the last moments of the {self.duration_s:.1f} s recorded can be played"
+            raise failure(self._file.path, error, saved=saved) from error
+
+    def _abandon(self) -> None:
+        self._closed = True
+        self._file.freeze()
+        with suppress(OSError, av.FFmpegError):  # its trailer goes nowhere; the first failure is the one to tell
+            self._let_go()
+        self._file.close()
+
+
+class VideoFile(MediaFile):
+    """A video that is encoded as it comes.
+
+    size_px: (width, height) of every picture.
+    """
+
+    def __init__(
+        self,
+        file: OutFile,
+        recipe: Recipe,
+        *,
+        size_px: tuple[int, int],
+        original: Original | None = None,
+        start_s: float = 0.0,
+    ) -> None:
+        self._coder: Coder | None = None
+        super().__init__(file, recipe, original=original, start_s=start_s)
+        height = size_px[1]
+        self._coder = Coder(
+            self.container,
+            recipe.encoder,
+            recipe.codec,
+            recipe.options,
+            size_px=size_px,
+            fps=recipe.fps,
+            colours=Colours.usual(height) if original is None else Colours.of_source(original.tags, height=height),
+            pixel_aspect=None if original is None else original.pixel_aspect,
+        )
+        with self._sink_errors():
+            self._begin()
+
+    @property
+    def duration_s(self) -> float:
+        return 0.0 if self._coder is None else self._coder.end_ticks / TICKS_PER_S
+
+    def write(self, image: Image, *, time_s: float) -> None:
+        """Add a frame that is shown from `time_s`, in seconds since the first; not later than the last means at once.
+
+        Raises SinkError; what was written until then stays readable.
+        """
+        assert self._coder is not None
+        time_s += self.lead_s
+        with self._sink_errors():
+            self._mux(self._coder.encode(image, time_s=time_s), sound_until_s=time_s)
+
+    def close(self, *, next_s: float | None = None) -> None:
+        """Write what waits in the encoder, finish the file and let go. Idempotent. Raises SinkError.
+
+        next_s: until when the last frame is shown, if something comes behind it; else as long as the one before.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        assert self._coder is not None
+        with self._sink_errors():
+            if self._coder.started:
+                if next_s is not None:
+                    self._coder.last_until(next_s + self.lead_s)
+                self._mux(self._coder.flush(), sound_until_s=self.duration_s)
+                self._finish(self.duration_s)
+            else:
+                self._let_go()
+
+
+class PacketFile(MediaFile):
+    """A video whose frames are encoded already: what `stream` describes.
+
+    zero_ticks: the time of its first frame, in 1/TICKS_PER_S s of the media.
+    """
+
+    def __init__(
+        self, file: OutFile, recipe: Recipe, *, stream: VideoStream, zero_ticks: int, original: Original | None = None
+    ) -> None:
+        self._end_ticks = 0
+        self._zero_ticks = zero_ticks
+        super().__init__(file, recipe, original=original, start_s=zero_ticks / TICKS_PER_S)
+        self._zero_ticks -= round(self.lead_s * TICKS_PER_S)
+        with self._sink_errors():
+            self.stream = self.container.add_stream_from_template(stream)
+            self._begin()
+
+    @property
+    def duration_s(self) -> float:
+        return self._end_ticks / TICKS_PER_S
+
+    def write(self, encoded: Encoded) -> None:
+        """Add a frame. Raises SinkError."""
+        packet = encoded.packet(self.stream, self._zero_ticks)
+        self._end_ticks = encoded.ticks - self._zero_ticks + encoded.duration
+        with self._sink_errors():
+            self._mux([packet], sound_until_s=(encoded.ticks - self._zero_ticks) / TICKS_PER_S)
+
+    def close(self) -> None:
+        """Finish the file and let go. Idempotent. Raises SinkError."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._sink_errors():
+            if self.frames:
+                self._finish(self.duration_s)
+            else:
+                self._let_go()
+
+
+def _as_pyav(number: int, chapter: Chapter, end_s: float) -> Any:  # noqa: ANN401 - PyAV's dict of it has no name
+    start, end = (round(min(max(0.0, time_s), end_s) / _CHAPTER_BASE) for time_s in (chapter.start_s, chapter.end_s))
+    return {
+        "id": number,
+        "start": start,
+        "end": end,
+        "time_base": _CHAPTER_BASE,
+        "metadata": {"title": chapter.title} if chapter.title else {},
+    }
