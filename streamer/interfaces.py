@@ -121,6 +121,10 @@ SinkRole = Literal["record", "report"]
 """`record`: keeps frames, and counts in the ledger's `recorded`. `report`: keeps what was seen on them."""
 
 
+BoxTiming = Literal["now", "smooth"]
+"""`now`: a recording has the boxes that the view had. `smooth`: it waits for the next ones, and goes between them."""
+
+
 class Sink(Protocol):
     """Where results are kept. Each sink has a thread of its own: a slow one holds up nobody but the file it reads."""
 

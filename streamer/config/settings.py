@@ -179,6 +179,10 @@ class Settings(BaseModel):
     ] = None
     crf: Annotated[int, Setting("record", "Quality: lower is better and larger."), Field(ge=0, le=51)] = 20
     preset: Annotated[Preset, Setting("record", "Speed of the encoder against size.", metavar="NAME")] = "veryfast"
+    box_timing: Annotated[
+        Literal["now", "smooth"],
+        Setting("record", "Boxes of a recording: those of the view, or, smooth, between one detection and the next."),
+    ] = "now"
     force: Annotated[bool, Setting("record", "Overwrite what is there.")] = False
     snapshot_dir: Annotated[FilePath, Setting("record", "Where the key s puts pictures.", metavar="DIR")] = Path()
 

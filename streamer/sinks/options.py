@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamer.interfaces import BoxTiming
+
 WRITABLE_VIDEOS = (".mp4",)
 WRITABLE_PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -17,6 +19,7 @@ class SinkOptions:
     force: replace files that exist. Inputs are never replaced.
     crf: x264's constant rate factor, 0 (lossless) to 51; 20 is hard to tell from the original.
     preset: x264's preset; slower ones make smaller files.
+    box_timing: whose boxes the recording is given, for what it says of itself; they are made elsewhere.
     inputs: files and folders that are being read, so that no output can be one of them.
     many: several inputs, so that `out` must be a folder.
     pictures: the inputs are pictures, and so are the outputs.
@@ -28,6 +31,7 @@ class SinkOptions:
     force: bool = False
     crf: int = 20
     preset: str = "veryfast"
+    box_timing: BoxTiming = "now"
     inputs: tuple[Path, ...] = ()
     many: bool = False
     pictures: bool = False
