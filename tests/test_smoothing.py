@@ -221,6 +221,16 @@ def no_longer(condition: Callable[[], bool]) -> None:
         threading.Event().wait(0.001)
 
 
+class Light(ListSink):
+    """A recording with a switch."""
+
+    on = False
+
+    @property
+    def needs_image(self) -> bool:
+        return self.on
+
+
 class LiveRun:
     """A stream of 30 fps under a detector of 5 fps, in step: what it saw is there six frames after its frame."""
 
@@ -358,6 +368,26 @@ class TestPipeline:
         assert indexes(run.kept.results) == list(range(60))
         assert not run.drawn
         assert not any(result.interpolated for result in run.kept.results)
+
+    def test_a_recording_that_is_switched_on_and_off_gets_all_frames_and_pictures_while_it_is_on(self) -> None:
+        light = Light()
+        run = LiveRun(90, kept=light)
+        read = run.source._on_read
+        assert read is not None
+
+        def switch(number: int) -> None:
+            read(number)
+            no_longer(lambda: run.pipeline._lanes[0].channel.depth == 0)
+            light.on = 21 <= number < 60
+
+        run.source._on_read = switch
+        run.run()
+        assert indexes(light.results) == list(range(90))
+        drawn = [result.frame.index for result in light.results if result.image is not None]
+        assert drawn == list(range(drawn[0], drawn[-1] + 1))
+        assert drawn[0] == pytest.approx(21, abs=1)
+        assert 60 - 13 <= drawn[-1] <= 60
+        assert all(light.results[number].interpolated or number % 6 == 0 for number in drawn if number >= 24)
 
     def test_only_recordings_wait(self) -> None:
         sink = ListSink(role="report")
