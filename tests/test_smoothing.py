@@ -71,6 +71,12 @@ def indexes(results: Sequence[Result]) -> list[int]:
     return [result.frame.index for result in results]
 
 
+def and_no_more(results: Sequence[Result]) -> Iterator[Result]:
+    """The results; whoever asks for one more waits for too long."""
+    yield from results
+    pytest.fail("frames are held that could go")
+
+
 class TestSmoothing:
     def test_boxes_are_where_the_object_is(self) -> None:
         came = list(late(120))
@@ -126,17 +132,16 @@ class TestSmoothing:
     def test_nothing_is_joined_across_epochs_and_nothing_waits_there(self) -> None:
         first = [shown(number, number // 4 * 4) for number in range(6)]
         second = [shown(number, number if number == 8 else None, epoch=1) for number in range(6, 9)]
-        smoothing = Smoothing()
-        went = smoothing.over(iter(first + second), wanted=lambda: True)
+        went = Smoothing().over(and_no_more(first + second[:1]), wanted=lambda: True)
         assert indexes([next(went) for _ in range(6)]) == list(range(6))
-        rest = list(went)
+        rest = smooth(first + second)[6:]
         assert indexes(rest) == [6, 7, 8]
         assert not any(result.interpolated for result in rest)
         assert not rest[0].detections.looked
 
     def test_what_nobody_has_looked_at_does_not_wait_for_the_next_epoch_either(self) -> None:
         came = [shown(0, None), shown(1, None), shown(2, None, epoch=1)]
-        went = Smoothing().over(iter(came), wanted=lambda: True)
+        went = Smoothing().over(and_no_more(came), wanted=lambda: True)
         assert [next(went), next(went)] == came[:2]
 
     def test_a_detector_that_stalls_holds_up_the_recording_no_longer_than_the_bound(self) -> None:
@@ -183,6 +188,8 @@ class TestSmoothing:
         went = smooth([shown(0, 0), failed, shown(2, 2)])
         assert (went[1].failed, went[1].interpolated, went[1].detected) == (True, True, False)
         assert off_px(went[1]) < 1
+        last = smooth([shown(0, 0), failed])[1]
+        assert (last.failed, last.detections.looked) == (True, False)
 
     def test_a_frame_whose_boxes_changed_is_not_taken_for_drawn(self) -> None:
         image = picture(1)
