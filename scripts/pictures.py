@@ -5,14 +5,18 @@ python scripts/pictures.py [FOLDER], by default docs/pictures.
 """
 
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from streamer.frame import Detections, Image, Ledger, Status
+from streamer.frame import Detections, Image, Ledger, Result, Status
+from streamer.interfaces import BoxTiming, SinkRole
 from streamer.labels import Labels
 from streamer.overlay import draw, draw_view
+from streamer.pipeline import Pipeline
 from streamer.sinks.pictures import save_picture
 from streamer.sources import open_source
 
@@ -42,6 +46,54 @@ STATUS = Status(
     recording=True,
     ledger=Ledger(produced=5400, inferred=2664, carried=2736, shown=5400, recorded=5400),
 )
+
+BALL = Labels({1: "ball"})
+BALL_BGR = (0, 96, 255)
+
+
+class BallDetector:
+    """Sees the ball of the test pattern, by its colour."""
+
+    labels, batch, concurrency, runtime, conf = BALL, 1, 1, "colour", 0.5
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        """The ball of each image."""
+        found = []
+        for image in images:
+            rows, columns = np.nonzero((image == BALL_BGR).all(axis=2))
+            box = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            found.append(Detections.from_raw([box], [0.9], [1], size_px=(image.shape[1], image.shape[0])))
+        return found
+
+    def close(self) -> None:
+        """There is nothing to let go."""
+
+
+class Album:
+    """A recording in memory."""
+
+    name, needs_image, written = "album", True, 0
+    role: SinkRole = "record"
+
+    def __init__(self) -> None:
+        self.images: list[Image] = []
+
+    def write(self, result: Result) -> None:
+        """Keep the picture."""
+        assert result.image is not None
+        self.images.append(result.image)
+
+    def close(self) -> None:
+        """There is nothing to finish."""
+
+
+def recorded(timing: BoxTiming) -> list[Image]:
+    """Four frames of a recording under a detector that looks at every sixth: one of those, and three between."""
+    album = Album()
+    source = open_source("test:size=640x480,frames=13,seed=4,live=no")
+    style = partial(draw, labels=BALL)
+    Pipeline(source, BallDetector(), [album], draw=style, detect_every=6, box_timing=timing).run()
+    return [image[40:360, 160:480] for image in album.images[6:12:2] + album.images[11:12]]
 
 
 def pattern(size_px: tuple[int, int]) -> Image:
@@ -74,6 +126,8 @@ def main() -> None:
     large = draw_view(drawn((3840, 2160)), STATUS)
     shrunk = cv2.resize(large, (1920, 1080), interpolation=cv2.INTER_AREA)
     save_picture(folder / "4k.jpg", np.asarray(shrunk, np.uint8), force=True)
+    timing = np.vstack([np.hstack(recorded("now")), np.hstack(recorded("smooth"))])
+    save_picture(folder / "timing.jpg", np.ascontiguousarray(timing), force=True)
 
 
 if __name__ == "__main__":

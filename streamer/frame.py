@@ -1,4 +1,4 @@
-"""What travels from source to sink: Frame, Detections, Result, Ledger, Status.
+"""What travels from source to sink: Frame, Moment, Detections, Result, Ledger, Status.
 
 All of it is frozen, and checked once, where it is made. Who holds one may keep it, share it and hand it to another
 thread; nobody draws on it.
@@ -58,6 +58,27 @@ class Frame:
     def __repr__(self) -> str:
         width, height = self.size_px
         return f"Frame(#{self.index} {width}x{height} pts={self.pts_s} epoch={self.epoch} source={self.source!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame's place in the stream, without its picture; the fields are those of `Frame`."""
+
+    index: int
+    captured_ns: int
+    pts_s: float | None = None
+    epoch: int = 0
+
+    @classmethod
+    def of(cls, frame: Frame) -> Self:
+        """That of `frame`."""
+        return cls(frame.index, frame.captured_ns, frame.pts_s, frame.epoch)
+
+    def ns_since(self, earlier: "Moment") -> int:
+        """Nanoseconds from `earlier` to this one: of media time where both have one, else of the clock."""
+        if self.pts_s is None or earlier.pts_s is None:
+            return self.captured_ns - earlier.captured_ns
+        return round((self.pts_s - earlier.pts_s) * 1e9)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -190,6 +211,9 @@ class Result:
     image: the frame with everything drawn on it, read-only and of the frame's size; None when no sink asked for it.
     failed: the detector raised on this frame, so that having no detections says nothing about what it shows.
     detected: the detections were made on this very frame. False where they are an older frame's, or nobody looked.
+    made_on: the frame that they were made on; None where nobody looked.
+    interpolated: the boxes were put between those of `made_on`, which is older, and those of a frame that came later.
+        Recordings only, and only if they were asked for smooth boxes.
     """
 
     frame: Frame
@@ -198,6 +222,8 @@ class Result:
     image: Image | None = None
     failed: bool = False
     detected: bool = False
+    made_on: Moment | None = None
+    interpolated: bool = False
 
     def __repr__(self) -> str:
         drawn = "drawn" if self.image is not None else "not drawn"

@@ -122,6 +122,10 @@ SinkRole = Literal["record", "report", "clips"]
 `clips`: keeps the frames of what happens, some of them twice or not at all, and counts them by itself."""
 
 
+BoxTiming = Literal["now", "smooth"]
+"""`now`: a recording has the boxes that the view had. `smooth`: it waits for the next ones, and goes between them."""
+
+
 class Sink(Protocol):
     """Where results are kept. Each sink has a thread of its own: a slow one holds up nobody but the file it reads."""
 

@@ -14,13 +14,13 @@ first cause is what the caller gets.
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Literal, get_args
 
 from streamer.channel import Channel, ChannelClosed, ChannelEmpty, Policy
 from streamer.clock import NS_PER_MS, NS_PER_S, Clock, MonotonicClock
 from streamer.errors import ConfigError
+from streamer.flow.finishing import Finishing
 from streamer.flow.front import Front
 from streamer.flow.inference import Inference, Look
 from streamer.flow.lane import Lane
@@ -31,8 +31,8 @@ from streamer.flow.stage import Stage
 from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
 from streamer.flow.turns import Turns
-from streamer.frame import Detections, Event, Frame, Image, Ledger, Result, Status
-from streamer.interfaces import Analyzer, Command, Detector, Sink, Source, View
+from streamer.frame import Detections, Frame, Image, Ledger, Moment, Result, Status
+from streamer.interfaces import Analyzer, BoxTiming, Command, Detector, Sink, Source, View
 from streamer.trace import span
 
 logger = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ class Pipeline:
         whatever comes after it ever gets: analyzers, drawing, sinks, the view, the caller of `results`.
     detect_every: the detector looks at frames whose index is a multiple of this; the others go under the detections of
         the newest one before them, with their age.
+    box_timing: `smooth` lets the sinks that record wait until it is known what was seen next, and gives them boxes
+        between; the view, the reports and the caller of `results` have those of `now`.
     hold: for pictures: the view begins paused on the first and stays on the last.
     on_status: called about four times a second on the thread that runs the pipeline.
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
@@ -81,6 +83,7 @@ class Pipeline:
         analyzers: Sequence[Analyzer] = (),
         policy: PolicyName = "auto",
         detect_every: int = 1,
+        box_timing: BoxTiming = "now",
         hold: bool = False,
         clock: Clock | None = None,
         on_status: Callable[[Status], None] | None = None,
@@ -90,14 +93,15 @@ class Pipeline:
     ) -> None:
         if policy not in get_args(PolicyName):
             raise ConfigError(f"{policy!r} is no policy", where="policy", hint="auto, all or latest")
+        if box_timing not in get_args(BoxTiming):
+            raise ConfigError(f"{box_timing!r} is no timing of boxes", where="box_timing", hint="now or smooth")
         if detect_every < 1:
             raise ConfigError(f"{detect_every} is not 1 or more", where="detect_every")
         self.report: Report | None = None
         self._source = source
         self._detector = detector
         self._view = view
-        self._draw = draw
-        self._analyzers = tuple(analyzers)
+        self._finishing = Finishing(draw=draw, analyzers=analyzers, detector=detector)
         self._live = source.live if policy == "auto" else policy == "latest"
         self._policy = Policy.LATEST if self._live else Policy.BLOCK
         self._clock = MonotonicClock() if clock is None else clock
@@ -113,7 +117,10 @@ class Pipeline:
         self._newest = Newest(self._clock, depth=2 * BURST_ITEMS if self._live else 1, live=self._live)
         self._patience_ns = 0
 
-        self._lanes = [Lane(sink, policy=self._policy) for sink in sinks]
+        late = self._finishing.drawn if box_timing == "smooth" else None
+        self._lanes = [
+            Lane(sink, policy=self._policy, draw_late=None if sink.role == "report" else late) for sink in sinks
+        ]
         self._to_detect: Channel[Frame] = Channel(
             "detect",
             capacity=1 if self._live else max(AHEAD_ITEMS, round_items, self._workers + 1),
@@ -141,7 +148,7 @@ class Pipeline:
                 tally=self._tally,
                 meters=self._meters,
                 detector=detector,
-                redraw=self._redrawn,
+                redraw=self._finishing.redrawn,
                 on_command=on_command,
             )
 
@@ -325,11 +332,11 @@ class Pipeline:
         if detections is None:
             return Result(look.frame, Detections.unknown(), failed=True)
         self._newest.publish(look.frame, detections)
-        return Result(look.frame, detections, detected=True)
+        return Result(look.frame, detections, detected=True, made_on=Moment.of(look.frame))
 
     def _carried(self, frame: Frame) -> Result:
         self._tally.detected(frame.index, "skipped")
-        return Result(frame, self._newest.lookup(frame, patience_ns=0))
+        return self._newest.under(frame, patience_ns=0)
 
     def _due(self, frame: Frame) -> bool:
         """Whether the detector is to look at this frame."""
@@ -362,52 +369,13 @@ class Pipeline:
 
     def _finish(self, result: Result) -> Result:
         if self._live:
-            result = self._under_the_newest(result)
+            result = self._newest.under(result.frame, patience_ns=self._patience_ns)
         self._meters.age_ns = result.detections.age_ns
-        if self._analyzers:
-            with span("analyse", result.frame.index):
-                result = self._analysed(result)
+        result = self._finishing.analysed(result)
         watched = self._front is not None and not self._front.closed
-        if watched or self._results is not None or any(lane.open and lane.sink.needs_image for lane in self._lanes):
-            return self._drawn(result)
+        if watched or self._results is not None or any(lane.wants_drawn(result) for lane in self._lanes):
+            return self._finishing.drawn(result)
         return result
-
-    def _analysed(self, result: Result) -> Result:
-        frame, detections = result.frame, result.detections
-        events: tuple[Event, ...] = ()
-        for analyzer in self._analyzers:
-            analysis = analyzer.update(frame, detections)
-            detections, events = analysis.detections, events + analysis.events
-            if analysis.image is not None:
-                frame = replace(frame, image=analysis.image)
-        return replace(result, frame=frame, detections=detections, events=events)
-
-    def _under_the_newest(self, result: Result) -> Result:
-        detections = self._newest.lookup(result.frame, patience_ns=self._patience_ns)
-        return replace(result, detections=detections, detected=detections.looked and detections.age_ns == 0)
-
-    def _measured_patience_ns(self) -> int:
-        """How long after its capture a frame may wait for detections of its own: until the next frame, if they come.
-
-        A detector that is faster than the camera then draws each frame's own boxes; a slower one is not waited for.
-        """
-        capture_fps = self._meters.capture.rate(self._clock.now_ns())
-        (typical_ms,) = self._meters.detect_time.percentiles_ms((50,))
-        if capture_fps == 0 or typical_ms == 0:
-            return 0
-        interval_ns = round(NS_PER_S / capture_fps)
-        return interval_ns if typical_ms * NS_PER_MS < interval_ns else 0
-
-    def _drawn(self, result: Result) -> Result:
-        if self._draw is None:
-            return replace(result, image=result.frame.image)
-        with span("draw", result.frame.index):
-            image = self._draw(result.frame.image, result.detections)
-        image.setflags(write=False)
-        return replace(result, image=image)
-
-    def _redrawn(self, result: Result) -> Result:
-        return self._drawn(replace(result, detections=result.detections.at_least(self._detector.conf)))
 
     def _hand_out(self, result: Result) -> None:
         for lane in self._lanes:
@@ -482,7 +450,7 @@ class Pipeline:
 
     def _publish_status(self, now_ns: int) -> None:
         self._status, self._status_ns = self.status, now_ns
-        self._patience_ns = self._measured_patience_ns()
+        self._patience_ns = self._meters.patience_ns(now_ns)
         if self._front is not None and self._front.stands_since(now_ns) >= STATUS_NS:
             self._front.show_again(self._status)
         if self._on_status is not None:

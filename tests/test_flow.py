@@ -14,7 +14,7 @@ from streamer.flow.stage import Stage, Work
 from streamer.flow.tally import Tally
 from streamer.flow.turns import Turns
 from streamer.flow.watchdog import MAX_GAP_NS, Watchdog
-from streamer.frame import Detections, Frame, Ledger, Result, Status
+from streamer.frame import Detections, Frame, Ledger, Moment, Result, Status
 from streamer.interfaces import Command
 from tests.fakes import FakeDetector
 from tests.rooms import ScriptedView, picture
@@ -28,54 +28,66 @@ def boxes(count: int) -> Detections:
     return Detections.from_raw([[0, 0, 9, 9]] * count, [0.9] * count, [1] * count, size_px=(64, 48))
 
 
+def under(newest: Newest, asked: Frame, *, patience_ns: int = 0) -> Detections:
+    return newest.under(asked, patience_ns=patience_ns).detections
+
+
 class TestNewest:
     def test_a_frame_is_never_shown_under_the_boxes_of_a_later_one(self) -> None:
         newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(frame(1), boxes(1))
         newest.publish(frame(5), boxes(5))
-        found = newest.lookup(frame(3), patience_ns=0)
+        found = under(newest, frame(3))
         assert (len(found), found.age_ns) == (1, 2 * NS_PER_S)
-        assert len(newest.lookup(frame(0), patience_ns=0)) == 0
-        assert newest.lookup(frame(5), patience_ns=0).age_ns == 0
+        assert len(under(newest, frame(0))) == 0
+        assert under(newest, frame(5)).age_ns == 0
 
     def test_where_no_detector_has_looked_nothing_is_known(self) -> None:
         newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(frame(1), Detections.empty())
-        assert newest.lookup(frame(2), patience_ns=0).looked
-        assert not newest.lookup(frame(0), patience_ns=0).looked
-        assert not newest.lookup(frame(2, epoch=1), patience_ns=0).looked
+        assert under(newest, frame(2)).looked
+        assert not under(newest, frame(0)).looked
+        assert not under(newest, frame(2, epoch=1)).looked
 
     def test_boxes_of_a_file_that_is_read_fast_age_with_the_media(self) -> None:
         newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(Frame(picture(1), 1, captured_ns=5, pts_s=1.0), boxes(1))
-        assert newest.lookup(Frame(picture(9), 9, captured_ns=9, pts_s=1.5), patience_ns=0).age_ns == NS_PER_S // 2
-        assert newest.lookup(Frame(picture(9), 9, captured_ns=9, pts_s=None), patience_ns=0).age_ns == 4
+        assert under(newest, Frame(picture(9), 9, captured_ns=9, pts_s=1.5)).age_ns == NS_PER_S // 2
+        assert under(newest, Frame(picture(9), 9, captured_ns=9, pts_s=None)).age_ns == 4
 
     def test_boxes_of_a_file_that_is_not_live_age_with_the_media_alone(self) -> None:
         clock = FakeClock()
         newest = Newest(clock, depth=1, live=False)
         newest.publish(Frame(picture(1), 1, captured_ns=5, pts_s=1.0), boxes(1))
         clock.advance(3600)
-        assert newest.lookup(Frame(picture(9), 9, clock.now_ns(), pts_s=1.5), patience_ns=0).age_ns == NS_PER_S // 2
-        assert newest.lookup(Frame(picture(9), 9, captured_ns=9), patience_ns=0).age_ns == 4
+        assert under(newest, Frame(picture(9), 9, clock.now_ns(), pts_s=1.5)).age_ns == NS_PER_S // 2
+        assert under(newest, Frame(picture(9), 9, captured_ns=9)).age_ns == 4
 
     def test_only_a_frames_own_boxes_have_no_age(self) -> None:
         newest = Newest(FakeClock(), depth=4, live=True)
         newest.publish(Frame(picture(1), 1, captured_ns=5), boxes(1))
-        assert newest.lookup(Frame(picture(1), 1, captured_ns=5), patience_ns=0).age_ns == 0
-        assert newest.lookup(Frame(picture(2), 2, captured_ns=5), patience_ns=0).age_ns == 1
+        assert under(newest, Frame(picture(1), 1, captured_ns=5)).age_ns == 0
+        assert under(newest, Frame(picture(2), 2, captured_ns=5)).age_ns == 1
+
+    def test_a_frame_tells_which_frame_its_boxes_were_made_on(self) -> None:
+        newest = Newest(FakeClock(), depth=4, live=True)
+        newest.publish(frame(1), boxes(1))
+        own, later = newest.under(frame(1), patience_ns=0), newest.under(frame(2), patience_ns=0)
+        assert own.made_on == later.made_on == Moment.of(frame(1))
+        assert (own.detected, later.detected) == (True, False)
+        assert newest.under(frame(0), patience_ns=0).made_on is None
 
     def test_it_waits_for_a_frames_own_boxes_no_longer_than_it_is_told(self) -> None:
         newest = Newest(MonotonicClock(), depth=4, live=True)
         asked = Frame(picture(1), 1, MonotonicClock().now_ns())
-        assert len(newest.lookup(asked, patience_ns=NS_PER_S // 100)) == 0
+        assert len(under(newest, asked, patience_ns=NS_PER_S // 100)) == 0
         newest.skip(1)
-        assert len(newest.lookup(asked, patience_ns=3600 * NS_PER_S)) == 0
+        assert len(under(newest, asked, patience_ns=3600 * NS_PER_S)) == 0
 
     def test_nobody_waits_for_one_that_is_closed(self) -> None:
         newest = Newest(FakeClock(), depth=4, live=True)
         newest.close()
-        assert len(newest.lookup(frame(1), patience_ns=3600 * NS_PER_S)) == 0
+        assert len(under(newest, frame(1), patience_ns=3600 * NS_PER_S)) == 0
 
 
 class TestTurns:

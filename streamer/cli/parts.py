@@ -225,7 +225,7 @@ def video_options(settings: Settings) -> VideoOptions:
         preset=settings.preset,
         bitrate=settings.bitrate,
         audio=settings.audio,
-        note=f"recorded by streamer {streamer.__version__}",
+        note=f"recorded by streamer {streamer.__version__}; boxes: {settings.box_timing}",
     )
 
 

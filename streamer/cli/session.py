@@ -80,6 +80,7 @@ class Session:
             analyzers=parts.analyzers,
             policy=settings.policy,
             detect_every=settings.detect_every,
+            box_timing=settings.box_timing,
             hold=parts.hold,
             on_status=progress.update,
             on_command=parts.desk.obey,

@@ -225,6 +225,10 @@ class Settings(BaseModel):
     clip_dir: Annotated[
         FilePath | None, Setting("record", "Where clips go; if not given, beside OUT.", metavar="DIR")
     ] = None
+    box_timing: Annotated[
+        Literal["now", "smooth"],
+        Setting("record", "Boxes of a recording: those of the view, or, smooth, between one detection and the next."),
+    ] = "now"
     force: Annotated[bool, Setting("record", "Overwrite what is there.")] = False
     snapshot_dir: Annotated[FilePath, Setting("record", "Where the key s puts pictures.", metavar="DIR")] = Path()
 

@@ -1,12 +1,14 @@
 """One sink with the channel that leads to it and the thread that serves it."""
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import Clock
 from streamer.errors import SinkError
 from streamer.flow.report import SinkReport
+from streamer.flow.smoothing import Smoothing
 from streamer.flow.stage import Stage
 from streamer.frame import Result
 from streamer.interfaces import Sink
@@ -28,10 +30,14 @@ class Lane:
     A sink that raises SinkError is closed and forgotten, and the run goes on; anything else that it raises is a bug
     and ends the run. Where results wait for ever the channel's policy decides: a file waits for its sinks, a live
     stream discards what is oldest, counts it and says so once.
+
+    draw_late: given, the sink gets boxes where the objects are (smoothing.py). What has other boxes then is drawn with
+        it on the sink's own thread, so that no other lane waits.
     """
 
-    def __init__(self, sink: Sink, *, policy: Policy) -> None:
+    def __init__(self, sink: Sink, *, policy: Policy, draw_late: Callable[[Result], Result] | None = None) -> None:
         self.sink = sink
+        self._draw_late = draw_late
         self.error: SinkError | None = None
         self._warned = False
         self.channel: Channel[Result] = Channel(
@@ -58,10 +64,14 @@ class Lane:
         """Whether the sink still takes results."""
         return self.error is None
 
+    def wants_drawn(self, result: Result) -> bool:
+        """Whether `result` is to come here with its `image`: what may get other boxes is drawn when it has them."""
+        return self._keeps_pictures() and (self._draw_late is None or result.detected)
+
     def put(self, result: Result) -> None:
         """Hand one result over; raises ChannelClosed when the sink's thread died of a bug."""
         try:
-            self.channel.put(result if self.sink.needs_image else replace(result, image=None))
+            self.channel.put(result if self.wants_drawn(result) else replace(result, image=None))
         except ChannelClosed:
             if self.error is None:
                 raise
@@ -83,7 +93,7 @@ class Lane:
     def _serve(self, stage: Stage) -> None:
         doing = "report" if self.sink.role == "report" else "encode"
         try:
-            for result in self.channel:
+            for result in self._arriving(stage):
                 with stage.busy("write"), span(doing, result.frame.index):
                     self.sink.write(result)
         except SinkError as error:
@@ -91,6 +101,23 @@ class Lane:
             self.channel.abort()
         finally:
             self._close(stage)
+
+    def _arriving(self, stage: Stage) -> Iterator[Result]:
+        if self._draw_late is None:
+            yield from self.channel
+            return
+        for result in Smoothing().over(self.channel, wanted=self._keeps_pictures):
+            if not self.open:  # it was left behind, and has come back
+                return
+            if result.image is None and self.sink.needs_image:
+                with stage.busy("draw"):
+                    drawn = self._draw_late(result)
+                yield drawn
+            else:
+                yield result
+
+    def _keeps_pictures(self) -> bool:
+        return self.open and self.sink.needs_image
 
     def _close(self, stage: Stage) -> None:
         try:

@@ -9,28 +9,22 @@ from collections import deque
 from dataclasses import dataclass
 
 from streamer.clock import NS_PER_S, Clock
-from streamer.frame import Detections, Frame
+from streamer.frame import Detections, Frame, Moment, Result
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """Detections, and the frame they were found on, without its image."""
 
-    index: int
-    epoch: int
-    captured_ns: int
-    pts_s: float | None
+    moment: Moment
     detections: Detections
 
     def age_ns(self, frame: Frame, *, live: bool) -> int:
         """How much older than `frame` it is, as `Newest` says; never 0, but for the frame itself."""
-        if frame.index == self.index:
+        if frame.index == self.moment.index:
             return 0
-        age_ns = frame.captured_ns - self.captured_ns
-        if frame.pts_s is not None and self.pts_s is not None:
-            media_ns = round((frame.pts_s - self.pts_s) * NS_PER_S)
-            age_ns = max(age_ns, media_ns) if live else media_ns
-        return max(1, age_ns)
+        age_ns = Moment.of(frame).ns_since(self.moment)
+        return max(1, age_ns, frame.captured_ns - self.moment.captured_ns if live else 1)
 
 
 class Newest:
@@ -53,7 +47,7 @@ class Newest:
     def publish(self, frame: Frame, detections: Detections) -> None:
         """The detections of `frame` are there."""
         with self._changed:
-            self._seen.append(_Seen(frame.index, frame.epoch, frame.captured_ns, frame.pts_s, detections))
+            self._seen.append(_Seen(Moment.of(frame), detections))
             self._settled_index = max(self._settled_index, frame.index)
             self._changed.notify_all()
 
@@ -69,8 +63,8 @@ class Newest:
             self._closed = True
             self._changed.notify_all()
 
-    def lookup(self, frame: Frame, *, patience_ns: int) -> Detections:
-        """The newest detections of this frame or one before it, with their age as seen from `frame`.
+    def under(self, frame: Frame, *, patience_ns: int) -> Result:
+        """`frame` under the newest detections of itself or of one before it, with their age as seen from it.
 
         Waits for those of `frame` itself until `patience_ns` after it was captured, and no longer. Detections of
         another epoch belong to another picture and are not carried over; where there are no others, they are unknown.
@@ -79,7 +73,11 @@ class Newest:
             left_ns = frame.captured_ns + patience_ns - self._clock.now_ns()
             if left_ns > 0:
                 self._changed.wait_for(lambda: self._closed or self._settled_index >= frame.index, left_ns / NS_PER_S)
-            known = [seen for seen in self._seen if seen.index <= frame.index and seen.epoch == frame.epoch]
+            known = [
+                seen for seen in self._seen if seen.moment.index <= frame.index and seen.moment.epoch == frame.epoch
+            ]
         if not known:
-            return Detections.unknown()
-        return known[-1].detections.aged(known[-1].age_ns(frame, live=self._live))
+            return Result(frame, Detections.unknown())
+        seen = known[-1]
+        detections = seen.detections.aged(seen.age_ns(frame, live=self._live))
+        return Result(frame, detections, detected=seen.moment.index == frame.index, made_on=seen.moment)

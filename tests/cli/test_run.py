@@ -15,6 +15,8 @@ from streamer.config import setting_fields
 from streamer.errors import ModelLoadError, SinkError, StreamerError
 from streamer.frame import Image, Result
 from streamer.interfaces import Sink
+from streamer.pyav import av
+from streamer.sinks.recorder import Recorder
 from streamer.sinks.tables import JsonLines
 from tests.clips import write_clip, write_picture
 from tests.e2e.child import DescribedDetector
@@ -79,6 +81,29 @@ def test_with_every_third_frame_looked_at_all_are_kept_and_lines_say_whose_boxes
     assert all(row["detections"] == rows[0]["detections"] != [] for row in rows)
     ledger = json.loads((here / "s.json").read_text(encoding="utf-8"))["ledger"]
     assert (ledger["inferred"], ledger["carried"], ledger["recorded"]) == (3, 4, 7)
+    assert len(loaded) == 1
+
+
+def test_smooth_boxes_are_the_recordings_and_the_lines_tell_what_was_seen(
+    here: Path, loaded: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = list[Result]()
+    write = Recorder.write
+
+    def keeping(recorder: Recorder, result: Result) -> None:
+        kept.append(result)
+        write(recorder, result)
+
+    monkeypatch.setattr(Recorder, "write", keeping)
+    source = "test:size=160x120,fps=10,frames=7,live=no"
+    arguments = ["--detect-every", "3", "--box-timing", "smooth", "--jsonl", "o.jsonl", "--summary", "s.json"]
+    assert ended(source, "out.mp4", *arguments) == 0
+    assert [result.interpolated for result in kept] == [False, True, True, False, True, True, False]
+    lines = [json.loads(line) for line in (here / "o.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["age_ms"] for line in lines] == [0, 100, 200, 0, 100, 200, 0]
+    assert json.loads((here / "s.json").read_text(encoding="utf-8"))["ledger"]["recorded"] == 7
+    with av.open(str(here / "out.mp4")) as container:
+        assert container.metadata["comment"].endswith("boxes: smooth")
     assert len(loaded) == 1
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from streamer.channel import Channel
 from streamer.clock import MonotonicClock
+from streamer.flow.between import Between
 from streamer.frame import Detections, Frame, Image, Result, Status
 from streamer.interfaces import Analysis
 from streamer.pipeline import Pipeline
@@ -23,6 +24,7 @@ SITES = [
     "detector",
     "analyzer",
     "draw",
+    "between",
     "sink.write",
     "sink.close",
     "view.render",
@@ -110,6 +112,16 @@ def mortal_channels(monkeypatch: pytest.MonkeyPatch, killer: Killer) -> None:
         monkeypatch.setattr(Channel, verb, deadly)
 
 
+def mortal_smoothing(monkeypatch: pytest.MonkeyPatch, killer: Killer) -> None:
+    original = Between.at
+
+    def deadly(self: Between, share: float) -> Detections:
+        killer.passes("between")
+        return original(self, share)
+
+    monkeypatch.setattr(Between, "at", deadly)
+
+
 def one_death(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[str, float | None]:
     """Run once with a death chosen by `seed`; the site, and the milliseconds until the run was over if it struck."""
     chance = random.Random(seed)
@@ -138,6 +150,8 @@ def one_death(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[str, float | 
         view=view,
         draw=draw,
         analyzers=[MortalAnalyzer(killer)],
+        detect_every=chance.choice([1, 4]),
+        box_timing=chance.choice(["now", "smooth"]),
         clock=MortalClock(killer),
     )
     # What is only passed at the end would never be reached in a stream without one.
@@ -146,6 +160,7 @@ def one_death(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[str, float | 
     outcome: list[BaseException | None] = []
     with monkeypatch.context() as patch:
         mortal_channels(patch, killer)
+        mortal_smoothing(patch, killer)
         try:
             pipeline.run()
             outcome.append(None)

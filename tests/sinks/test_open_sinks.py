@@ -52,7 +52,7 @@ def test_the_ending_says_what_is_written(tmp_path: Path) -> None:
             "a.avi",
             False,
             False,
-            "allowed: .mp4, .mov, .mkv, .webm, .ts (video), .png, .jpg, .jpeg (picture), or a folder",
+            ".mp4, .mov, .mkv, .webm, .ts (video), .png, .jpg, .jpeg (picture), or a folder",
         ),
         ("a.mp4", True, False, "pictures give pictures"),
         ("a.png", False, False, "a video gives a video"),
