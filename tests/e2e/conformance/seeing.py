@@ -27,8 +27,8 @@ CLIPPED_MOST = 0.1
 SAME_PICTURE = 0.9
 """Correlation of brightness from which on a difference is one of colours."""
 
-MOVED_LEAST = 0.6
-"""Of 255: a frame that is less off is in its place, or nothing moves."""
+MOVED_LEAST = 2.0
+"""Of 255: a frame that is less off is in its place, or nothing moves that an encoder thinks worth its bits."""
 
 LOOKED_AT = 9
 """Frames whose colours are compared, the first and the last among them."""
@@ -72,7 +72,7 @@ def _moved(theirs: NDArray[np.float64], ours: NDArray[np.float64]) -> str:
     own = np.abs(theirs - ours).mean(axis=(1, 2))
     for shift in (-1, 1, -2, 2, -3, 3):
         others = theirs[np.clip(places + shift, 0, count - 1)]
-        nearer = (np.abs(others - ours).mean(axis=(1, 2)) < own / 2) & (own > MOVED_LEAST)
+        nearer = (np.abs(others - ours).mean(axis=(1, 2)) < own / 3) & (own > MOVED_LEAST)
         if nearer.any():
             first = int(nearer.argmax())
             return f"frame {first} is frame {first + shift} of the clip ({nearer.sum()} of {count} are so)"
