@@ -38,7 +38,7 @@ class Original:
 
     tags: what it says of its colours. pixel_aspect: how wide a pixel is shown for its height, upright; None is square.
     first_s: when its first frame is shown, as the container counts. sound_first_s: when its first sound begins, None
-    where it has none.
+    where it has none. language: of what is seen, as ISO 639-2 has it; empty where it does not say.
     """
 
     path: str
@@ -47,6 +47,7 @@ class Original:
     first_s: float
     sound_first_s: float | None
     metadata: Mapping[str, str]
+    language: str
     chapters: tuple[Chapter, ...]
 
     @property
@@ -85,6 +86,7 @@ def original_of(path: str) -> Original | None:
         first_s=first_s,
         sound_first_s=sound_first_s,
         metadata=metadata,
+        language=stream.metadata.get("language", ""),
         chapters=tuple(
             Chapter(
                 float(one["start"] * (one["time_base"] or 0)) - first_s,

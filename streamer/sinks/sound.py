@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 _AHEAD_S = 3.0
 """How far the file is read ahead of the recording for a track that gives nothing: it may have ended."""
 
+_EARLY_S = 0.2
+"""AAC leans on the packet before, of 0.128 s at 8 kHz, and files begin with one that holds nothing else."""
+
 _GAP_S = 0.05
 """Sound that comes later than this after what was before has a hole, and silence goes there."""
 
@@ -32,12 +35,17 @@ _LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 class _Track:
-    """One track, on its way from the file to the recording. Times are seconds of the recording."""
+    """One track, on its way from the file to the recording. Times are seconds of the recording.
 
-    def __init__(self, source: AudioStream, target: AudioStream, *, copied: bool) -> None:
+    early_s: how much of what comes before the recording begins is given all the same, for decoders to find their way
+    into the sound; the container must hide it.
+    """
+
+    def __init__(self, source: AudioStream, target: AudioStream, *, copied: bool, early_s: float) -> None:
         self.source = source
         self.target = target
         self.copied = copied
+        self._early_s = early_s
         self.read_s = float("-inf")
         """Up to where packets were read."""
         self._waiting: deque[tuple[float, Packet]] = deque()
@@ -48,7 +56,7 @@ class _Track:
         """A packet of the file, which begins at `time_s`."""
         length_s = float((packet.duration or 0) * (packet.time_base or 0))
         self.read_s = time_s + length_s
-        if self.read_s > 0:
+        if self.read_s > (-self._early_s if self.copied else 0):
             self._waiting.append((time_s, packet))
 
     def until(self, time_s: float) -> Iterator[Packet]:
@@ -123,10 +131,11 @@ class Sound:
         self._ended = False
         self._head_s = float("-inf")
         self._video_s = float("-inf")
+        early_s = _EARLY_S if container.is_mp4 else 0.0
         self._tracks = {
             stream.index: track
             for stream in self._input.streams.audio
-            if (track := _track(stream, target, container, mode)) is not None
+            if (track := _track(stream, target, container, mode, early_s=early_s)) is not None
         }
         streams = [*self._input.streams.video[:1], *(track.source for track in self._tracks.values())]
         self._video_index = self._input.streams.video[0].index
@@ -179,7 +188,9 @@ class Sound:
                 self._tracks[packet.stream_index].add(packet, time_s)
 
 
-def _track(stream: AudioStream, target: OutputContainer, container: Container, mode: AudioMode) -> _Track | None:
+def _track(
+    stream: AudioStream, target: OutputContainer, container: Container, mode: AudioMode, *, early_s: float
+) -> _Track | None:
     """`stream` as a track of the recording; None, with a warning, where nobody here can read it."""
     name = stream.codec_context.codec.canonical_name if stream.codec_context is not None else ""
     if not name:
@@ -196,7 +207,7 @@ def _track(stream: AudioStream, target: OutputContainer, container: Container, m
             made.metadata[key] = text
     if not copied:
         logger.info("the sound (%s) is encoded: %s", name, made.codec_context.codec.canonical_name)
-    return _Track(stream, made, copied=copied)
+    return _Track(stream, made, copied=copied, early_s=early_s)
 
 
 def _describes_itself(stream: AudioStream, name: str) -> bool:

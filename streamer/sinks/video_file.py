@@ -111,6 +111,8 @@ class MediaFile:
         self.container.metadata.update(metadata)
         if original is None:
             return
+        if original.language:
+            self.container.streams.video[0].metadata["language"] = original.language
         if recipe.options.audio != "none" and original.sound_first_s is not None:
             try:
                 self._sound = Sound(
