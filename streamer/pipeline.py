@@ -55,7 +55,7 @@ SLOW_FRAMES = 3
 class Pipeline:
     """One run, from the source to the sinks and the view.
 
-    draw: makes the annotated image from a frame's image and its detections; called for frames that a sink or the view
+    draw: makes the annotated image of a frame and its detections; called for frames that a sink or the view
         needs drawn. Without it they get the frame's own image.
     analyzers: see every rendered frame in order, after the detector. What one makes of the picture is all that
         whatever comes after it ever gets: analyzers, drawing, sinks, the view, the caller of `results`.
@@ -77,7 +77,7 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         *,
         view: View | None = None,
-        draw: Callable[[Image, Detections], Image] | None = None,
+        draw: Callable[[Frame, Detections], Image] | None = None,
         analyzers: Sequence[Analyzer] = (),
         policy: PolicyName = "auto",
         detect_every: int = 1,
@@ -402,7 +402,7 @@ class Pipeline:
         if self._draw is None:
             return replace(result, image=result.frame.image)
         with span("draw", result.frame.index):
-            image = self._draw(result.frame.image, result.detections)
+            image = self._draw(result.frame, result.detections)
         image.setflags(write=False)
         return replace(result, image=image)
 

@@ -17,8 +17,9 @@ from streamer.clock import NS_PER_S, FakeClock
 from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Analysis, Command
 from streamer.labels import Labels
-from streamer.overlay import Style, draw
+from streamer.overlay import draw
 from streamer.pipeline import Pipeline
+from streamer.style import Style
 from tests.fakes import FakeDetector, Gate
 from tests.rooms import ListSink, ScriptedSource, ScriptedView
 

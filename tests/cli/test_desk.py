@@ -12,7 +12,8 @@ from streamer.cli.desk import Desk, recording_path, snapshot_name
 from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Command
 from streamer.labels import Labels
-from streamer.overlay import Style, draw
+from streamer.overlay import draw
+from streamer.style import Style
 
 LABELS = Labels({1: "person"})
 
@@ -46,12 +47,12 @@ def desk(folder: Path, lamp: Lamp | None = None) -> Desk:
 @pytest.mark.parametrize("command", [Command.LABELS, Command.BOXES])
 def test_labels_and_boxes_are_switched_off_and_on(command: Command, tmp_path: Path) -> None:
     here = desk(tmp_path)
-    before = here.draw(picture(), seen())
+    before = here.draw(shown().frame, seen())
     here.obey(command, shown())
-    without = here.draw(picture(), seen())
+    without = here.draw(shown().frame, seen())
     here.obey(command, shown())
     assert not np.array_equal(without, before)
-    np.testing.assert_array_equal(here.draw(picture(), seen()), before)
+    np.testing.assert_array_equal(here.draw(shown().frame, seen()), before)
 
 
 def test_a_snapshot_is_the_drawn_image_and_replaces_none(tmp_path: Path) -> None:
