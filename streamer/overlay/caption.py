@@ -31,6 +31,8 @@ from streamer.style import Style
 from streamer.text import printable, redacted
 
 _OPACITY = 0.85
+_LEAST_NAME = 8
+"""Characters, with the ellipsis, that are left of a name where it is cut; fewer are not worth a line."""
 
 WallClock = Callable[[int], datetime]
 """Monotonic nanoseconds as the time of day."""
@@ -65,7 +67,7 @@ def _times(frame: Frame, wall_clock: WallClock | None) -> tuple[str, ...]:
     if wall_clock is not None:
         when = wall_clock(frame.captured_ns)
         day, clock, part = f"{when:%Y-%m-%d}", f"{when:%H:%M:%S}", f".{when.microsecond // 1000:03d}"
-        return f"{day} {clock}{part}", f"{day} {clock}", clock + part, clock
+        return f"{day} {clock}{part}", f"{day} {clock}", clock + part, clock, clock[:5]
     if frame.pts_s is None:
         return (f"#{frame.index}",)
     whole_s, ms = divmod(max(0, round(1000 * frame.pts_s)), 1000)
@@ -117,8 +119,10 @@ def put_caption(canvas: Image, caption: LaidOut, style: Style) -> None:
 
 def _lines(caption: Caption, cap: int, font: Path | None, *, width_px: int) -> list[Mask]:
     lines = []
-    if name := fitted(drawable(caption.source, font), cap, width_px, font):
-        lines.append(text_mask(name, cap, font))
+    name = drawable(caption.source, font)
+    shown = fitted(name, cap, width_px, font)
+    if shown and (shown == name or len(shown) >= _LEAST_NAME):
+        lines.append(text_mask(shown, cap, font))
     fitting = (mask for mask in (_figures(text, cap, font) for text in caption.times) if mask.shape[1] <= width_px)
     if (mask := next(fitting, None)) is not None:
         lines.append(mask)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from streamer.cli import desk as desk_module
 from streamer.cli.desk import Desk, recording_path, snapshot_name
 from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Command
@@ -105,3 +106,21 @@ def test_where_all_is_kept_the_key_says_that(tmp_path: Path, caplog: pytest.LogC
 
 def test_a_recording_begun_by_key_is_named_by_the_clock() -> None:
     assert recording_path(datetime(2025, 1, 31, 23, 59, 58)) == Path("streamer-20250131-235958.mp4")
+
+
+def test_the_time_of_day_is_burnt_into_what_a_live_stream_shows(tmp_path: Path) -> None:
+    style = Style(timestamp=True)
+    frame = shown().frame
+    media = Desk(LABELS, style=style, snapshot_dir=tmp_path).draw(frame, seen())
+    live = Desk(
+        LABELS, style=style, snapshot_dir=tmp_path, wall_clock=lambda _captured_ns: datetime(2025, 1, 31, 23, 59, 58)
+    ).draw(frame, seen())
+    assert not np.array_equal(media, live)
+    assert not np.array_equal(media, desk(tmp_path).draw(frame, seen()))
+
+
+def test_fonts_are_looked_for_before_the_first_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for = []
+    monkeypatch.setattr(desk_module, "drawable", lambda name, font: looked_for.append((name, font)))
+    Desk(Labels({1: "person", 2: "人"}), style=Style(), snapshot_dir=tmp_path)
+    assert sorted(looked_for) == [("person", None), ("人", None)]
