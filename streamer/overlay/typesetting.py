@@ -73,7 +73,7 @@ class Typesetter:
         return _in_line(_joined(inks), above_px=above_px, below_px=below_px)
 
     def _letters(self, text: str) -> list[_Letter]:
-        clusters = list(_clusters(unicodedata.normalize("NFC", text)))
+        clusters = list(_clusters(text))
         face = self._face(next((cluster for cluster in clusters if not cluster.isascii()), ""), None)
         writing = ""
         letters = []
@@ -121,13 +121,16 @@ def typesetter(font: Path | None) -> Typesetter:
 
 
 def _clusters(text: str) -> Iterator[str]:
-    """Letters with the marks that stand on them."""
+    """Letters with the marks that stand on them; characters that cannot be seen are left out, as printable does."""
     cluster = ""
-    for character in text:
-        if cluster and unicodedata.category(character)[0] != "M":
+    for character in unicodedata.normalize("NFC", text):
+        kind = " " if character.isspace() else unicodedata.category(character)[0]
+        if kind == "C":
+            continue
+        if cluster and kind != "M":
             yield cluster
             cluster = ""
-        cluster += character
+        cluster += " " if kind == " " else character
     if cluster:
         yield cluster
 

@@ -172,7 +172,7 @@ def test_a_font_that_was_found_draws_all_that_it_has() -> None:
     assert found.runs == [("คน", False)]
 
 
-@given(text=st.text(max_size=40))
+@given(text=st.text(max_size=40) | st.text("אשخ٣5 (\u2067\u202e\u2069\u200d\n\u2029\U00018cd6\u0300a", max_size=20))
 @settings(deadline=None, max_examples=150)
 def test_any_text_can_be_set(text: str) -> None:
     for setter in (Typesetter(find=lambda _cluster: None), Typesetter(BlockFace())):
