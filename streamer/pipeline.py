@@ -64,7 +64,7 @@ class Pipeline:
     hold: for pictures: the view begins paused on the first and stays on the last.
     on_status: called about four times a second on the thread that runs the pipeline.
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
-        labels, boxes), and the result that is being shown.
+        labels, boxes, tracks), and the result that is being shown.
     grace_s: how long a thread that hangs may hold up the end. stall_s: how long before it is reported.
 
     The pipeline owns what it is given: all of it is closed when the run ends, however it ends.

@@ -74,6 +74,8 @@ class Desk:
             self._style = replace(self._style, labels=not self._style.labels)
         elif command is Command.BOXES:
             self._style = replace(self._style, boxes=not self._style.boxes)
+        elif command is Command.TRACKS:
+            self._style = replace(self._style, tracks=not self._style.tracks)
         elif command is Command.RECORD:
             self._toggle_recording()
         elif command is Command.SNAPSHOT:

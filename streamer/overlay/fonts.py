@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 _SUFFIXES = frozenset((".ttf", ".otf", ".ttc", ".otc"))
 
+_LIKE_TEXT = ("notosans", "dejavusans", "segoeui", "arial")
+"""What the names of files begin with that suit a label best."""
+
 _UNLIKE_TEXT = ("bold", "italic", "oblique", "black", "light", "thin", "condensed", "serif", "mono", "symbol", "math")
 """What the names of files have in them that are a last resort."""
 
@@ -64,7 +67,12 @@ def _files() -> tuple[Path, ...]:
         for name in names
         if Path(name).suffix.lower() in _SUFFIXES
     )
-    return tuple(sorted(found, key=lambda path: (any(word in path.stem.lower() for word in _UNLIKE_TEXT), path)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(path: Path) -> tuple[bool, bool, Path]:
+    name = path.stem.lower().replace(" ", "")
+    return any(word in name for word in _UNLIKE_TEXT), not name.startswith(_LIKE_TEXT), path
 
 
 def _folders() -> tuple[Path, ...]:

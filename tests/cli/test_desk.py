@@ -1,6 +1,7 @@
 """The window's keys: what is drawn, pictures kept, the recording switched."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def picture() -> Image:
 
 
 def seen() -> Detections:
-    return Detections.from_raw([[20, 30, 90, 100]], [0.9], [1], size_px=(160, 120))
+    found = Detections.from_raw([[20, 30, 90, 100]], [0.9], [1], size_px=(160, 120))
+    return replace(found, track_ids=np.array([7]))
 
 
 def shown(*, source: str = "clips/a clip.mp4", pts_s: float | None = 4.92) -> Result:
@@ -45,8 +47,8 @@ def desk(folder: Path, lamp: Lamp | None = None) -> Desk:
     return Desk(LABELS, style=Style(), snapshot_dir=folder, recorder=lamp)
 
 
-@pytest.mark.parametrize("command", [Command.LABELS, Command.BOXES])
-def test_labels_and_boxes_are_switched_off_and_on(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [Command.LABELS, Command.BOXES, Command.TRACKS])
+def test_labels_boxes_and_tracks_are_switched_off_and_on(command: Command, tmp_path: Path) -> None:
     here = desk(tmp_path)
     before = here.draw(shown().frame, seen())
     here.obey(command, shown())
