@@ -21,7 +21,7 @@ import numpy as np
 
 from streamer.errors import SourceError, StreamerError
 from streamer.frame import Frame, Image
-from streamer.overlay.lettering import ascii_text, fitted, line_px, text_px, write
+from streamer.overlay.lettering import drawable, fitted, line_px, text_px, write
 from streamer.sinks.pictures import save_picture
 from streamer.sources import open_source
 
@@ -142,7 +142,7 @@ def assembled(cells: Sequence[Image], text: str, *, columns: int) -> Image:
 
 def caption(moment: Moment) -> str:
     """`0:07.50`; the file's name for what has no time."""
-    return ascii_text(Path(moment.source).name) if moment.time_s is None else clock(moment.time_s)
+    return drawable(Path(moment.source).name) if moment.time_s is None else clock(moment.time_s)
 
 
 def clock(time_s: float) -> str:
@@ -160,7 +160,7 @@ def title(paths: Sequence[str], moments: Sequence[Moment]) -> str:
     size = "   {}x{}".format(*moments[0].size_px) if len(sizes) == 1 else ""
     last_s = moments[-1].time_s
     last = f"   to {clock(last_s)}" if last_s else ""
-    return f"{ascii_text(name)}{size}{last}   {len(moments)} frame{'s' if len(moments) > 1 else ''}"
+    return f"{drawable(name)}{size}{last}   {len(moments)} frame{'s' if len(moments) > 1 else ''}"
 
 
 def main() -> int:

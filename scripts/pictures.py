@@ -1,24 +1,28 @@
 #!/usr/bin/env python3
 """Draws the pictures of the manual: the test pattern with boxes on it, as the window and a recording show them.
 
-python scripts/pictures.py [FOLDER], by default docs/pictures.
+python scripts/pictures.py [FOLDER], by default docs/pictures. What scripts.jpg shows of languages, the fonts here have
+(Debian: fonts-noto-ui-core is all that it takes beside OpenCV 5).
 """
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
 
-from streamer.frame import Detections, Image, Ledger, Result, Status
+from streamer.frame import Detections, Frame, Image, Ledger, Result, Status
 from streamer.interfaces import BoxTiming, SinkRole
 from streamer.labels import Labels
-from streamer.overlay import draw, draw_view
+from streamer.overlay import annotate, draw, draw_view
 from streamer.pipeline import Pipeline
 from streamer.sinks.pictures import save_picture
 from streamer.sources import open_source
+from streamer.style import BoxStyle, Style, ThemeName
 
 LABELS = Labels({1: "person", 2: "bicycle", 3: "car", 17: "cat", 18: "dog", 44: "bottle", 62: "chair"})
 BOXES = (
@@ -32,6 +36,12 @@ BOXES = (
     (0.86, 0.30, 0.91, 0.47, 0.72, 44),
     (0.72, 0.66, 0.83, 0.88, 0.63, 99),
 )
+WORDS = (
+    *("Fußgänger", "пешеход", "άνθρωπος", "行人", "歩行者", "보행자", "người đi bộ"),
+    *("شخص", "עובר אורח", "व्यक्ति", "คนเดินเท้า", "நபர்", "person"),
+)
+"""Someone on foot, in many languages."""
+
 STATUS = Status(
     state="running",
     live=True,
@@ -91,7 +101,7 @@ def recorded(timing: BoxTiming) -> list[Image]:
     """Four frames of a recording under a detector that looks at every sixth: one of those, and three between."""
     album = Album()
     source = open_source("test:size=640x480,frames=13,seed=4,live=no")
-    style = partial(draw, labels=BALL)
+    style = partial(annotate, labels=BALL, style=Style())
     Pipeline(source, BallDetector(), [album], draw=style, detect_every=6, box_timing=timing).run()
     return [image[40:360, 160:480] for image in album.images[6:12:2] + album.images[11:12]]
 
@@ -106,13 +116,45 @@ def pattern(size_px: tuple[int, int]) -> Image:
         source.close()
 
 
-def drawn(size_px: tuple[int, int]) -> Image:
-    """The pattern with boxes on it."""
+def found(size_px: tuple[int, int]) -> Detections:
+    """The boxes on the pattern."""
     width, height = size_px
     rows = np.array(BOXES)
     boxes = rows[:, :4] * (width, height, width, height)
-    detections = Detections.from_raw(boxes, rows[:, 4], rows[:, 5], size_px=size_px)
-    return draw(pattern(size_px), detections, LABELS)
+    return Detections.from_raw(boxes, rows[:, 4], rows[:, 5], size_px=size_px)
+
+
+def drawn(size_px: tuple[int, int]) -> Image:
+    """The pattern with boxes on it."""
+    return draw(pattern(size_px), found(size_px), LABELS)
+
+
+def styles(size_px: tuple[int, int]) -> Image:
+    """A theme in each column, whole boxes above their corners; below with numbers of tracks, time and name."""
+    frame = Frame(pattern(size_px), index=147, captured_ns=0, pts_s=4.9, source="harbour.mp4")
+    detections = found(size_px)
+    tracked = replace(detections, track_ids=np.arange(3, 3 + len(detections)))
+    rows = []
+    for box_style in get_args(BoxStyle):
+        whole = box_style == "full"
+        looks = [
+            Style(theme=theme, box_style=box_style, timestamp=not whole, source_name=not whole)
+            for theme in get_args(ThemeName)
+        ]
+        seen = detections if whole else tracked
+        rows.append(np.hstack([annotate(frame, seen, labels=LABELS, style=look) for look in looks]))
+    return np.vstack(rows)
+
+
+def scripts(size_px: tuple[int, int]) -> Image:
+    """A box with a label in each of many scripts."""
+    width, height = size_px
+    columns = 5
+    high = height // -(-len(WORDS) // columns)
+    spots = [(n % columns * width // columns, n // columns * high) for n in range(len(WORDS))]
+    boxes = [(x + 12, y + high // 3, x + width // columns - 12, y + high - 12) for x, y in spots]
+    detections = Detections.from_raw(boxes, np.linspace(0.99, 0.51, len(WORDS)), range(len(WORDS)), size_px=size_px)
+    return draw(pattern(size_px), detections, Labels(dict(enumerate(WORDS))))
 
 
 def main() -> None:
@@ -128,6 +170,8 @@ def main() -> None:
     save_picture(folder / "4k.jpg", np.asarray(shrunk, np.uint8), force=True)
     timing = np.vstack([np.hstack(recorded("now")), np.hstack(recorded("smooth"))])
     save_picture(folder / "timing.jpg", np.ascontiguousarray(timing), force=True)
+    save_picture(folder / "styles.jpg", styles((480, 360)), force=True)
+    save_picture(folder / "scripts.jpg", scripts((960, 320)), force=True)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from streamer.pipeline import Pipeline
     from streamer.sources import open_source
     from streamer.streaming import stream
+    from streamer.style import Style
 
 _HOMES = {
     "ConfigError": "streamer.errors",
@@ -42,6 +43,7 @@ _HOMES = {
     "SinkError": "streamer.errors",
     "SourceError": "streamer.errors",
     "StreamerError": "streamer.errors",
+    "Style": "streamer.style",
     "load_detector": "streamer.models",
     "open_source": "streamer.sources",
     "stream": "streamer.streaming",
@@ -59,6 +61,7 @@ __all__ = [
     "SinkError",
     "SourceError",
     "StreamerError",
+    "Style",
     "__version__",
     "load_detector",
     "open_source",

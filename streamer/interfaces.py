@@ -164,6 +164,7 @@ class Command(Enum):
     CONF_DOWN = "conf down"
     LABELS = "labels"
     BOXES = "boxes"
+    TRACKS = "tracks"
     REDRAW = "redraw"
     """The view itself changed (its panel, its help, its size): show the frame again."""
 

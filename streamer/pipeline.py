@@ -55,7 +55,7 @@ SLOW_FRAMES = 3
 class Pipeline:
     """One run, from the source to the sinks and the view.
 
-    draw: makes the annotated image from a frame's image and its detections; called for frames that a sink or the view
+    draw: makes the annotated image of a frame and its detections; called for frames that a sink or the view
         needs drawn. Without it they get the frame's own image.
     analyzers: see every rendered frame in order, after the detector. What one makes of the picture is all that
         whatever comes after it ever gets: analyzers, drawing, sinks, the view, the caller of `results`.
@@ -66,7 +66,7 @@ class Pipeline:
     hold: for pictures: the view begins paused on the first and stays on the last.
     on_status: called about four times a second on the thread that runs the pipeline.
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
-        labels, boxes), and the result that is being shown.
+        labels, boxes, tracks), and the result that is being shown.
     grace_s: how long a thread that hangs may hold up the end. stall_s: how long before it is reported.
 
     The pipeline owns what it is given: all of it is closed when the run ends, however it ends.
@@ -79,7 +79,7 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         *,
         view: View | None = None,
-        draw: Callable[[Image, Detections], Image] | None = None,
+        draw: Callable[[Frame, Detections], Image] | None = None,
         analyzers: Sequence[Analyzer] = (),
         policy: PolicyName = "auto",
         detect_every: int = 1,

@@ -16,6 +16,7 @@ from streamer.pipeline import Pipeline, PolicyName
 from streamer.sources import is_camera, open_source
 from streamer.sources.glances import glances
 from streamer.sources.options import SourceOptions
+from streamer.style import Style
 
 
 class Stream(Iterator[Result]):
@@ -66,6 +67,7 @@ def stream(
     detect_every: int = 1,
     source_options: SourceOptions | None = None,
     model_options: ModelOptions | None = None,
+    style: Style | None = None,
 ) -> Stream:
     """Every frame of `source` with what `model` sees on it, as long as the caller asks for more.
 
@@ -78,10 +80,12 @@ def stream(
     policy: `all` loses no frame, `latest` gives the newest one; `auto` is the first for files, the second for cameras.
     detect_every: run the model on every Nth frame only; the others have the detections before them, and their age.
 
+    style: how results' images are drawn, `Style(theme="minimal", timestamp=True)`.
+
     Each result's `image` is the frame with boxes and labels drawn. Raises SourceError, ModelError or ConfigError;
     opening happens at once, not at the first frame.
     """
-    from streamer.overlay import Style, draw  # noqa: PLC0415 - OpenCV is loaded when it is first needed
+    from streamer.overlay import annotate, time_of_day  # noqa: PLC0415 - OpenCV is loaded when it is first needed
 
     source_options = source_options or SourceOptions()
     options = model_options or ModelOptions(
@@ -107,10 +111,13 @@ def stream(
         except BaseException:
             opened.close()
             raise
-    annotate = partial(draw, labels=detector.labels, style=Style())
-    return Stream(
-        Pipeline(opened, detector, policy=policy, detect_every=detect_every, draw=annotate, analyzers=analyzers)
+    draw = partial(
+        annotate,
+        labels=detector.labels,
+        style=style or Style(),
+        wall_clock=time_of_day if opened.live and not source_options.realtime else None,
     )
+    return Stream(Pipeline(opened, detector, policy=policy, detect_every=detect_every, draw=draw, analyzers=analyzers))
 
 
 def _loaded(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamer.frame import Detections, Image, Ledger, Status
 from streamer.labels import Labels
-from streamer.overlay import Style, draw, draw_view
+from streamer.overlay import draw, draw_view
 from streamer.overlay.lettering import (
     BLACK,
     WHITE,
@@ -24,6 +24,7 @@ from streamer.overlay.lettering import (
     text_px,
 )
 from streamer.overlay.placement import place
+from streamer.style import Style
 
 SIZES = ((176, 144), (320, 240), (640, 480), (1280, 720), (3840, 2160))
 LABELS = Labels({0: "person", 1: "bicycle", 2: "dining table", 3: "Fußgängerüberweg", 4: "人", 5: "x" * 900})
@@ -163,7 +164,7 @@ def test_style_takes_boxes_and_labels_and_scores_away() -> None:
     assert inked[Style(boxes=False, labels=False)] == 0
 
 
-@pytest.mark.parametrize("label", ["人", "\u202e", "", "🙂🙂"])
+@pytest.mark.parametrize("label", ["\u202e", "", "\U000e0041"])
 def test_a_label_that_the_font_lacks_is_drawn_as_its_number(label: str) -> None:
     image, detections = canvas((640, 480)), one((100, 100, 300, 300), class_id=4)
     assert (draw(image, detections, Labels({4: label})) == draw(image, detections, Labels())).all()

@@ -69,9 +69,9 @@ def test_batches_are_gathered_and_results_stay_in_order() -> None:
 def test_only_frames_that_somebody_wants_are_drawn() -> None:
     drawn: list[int] = []
 
-    def draw(image: Image, _detections: Detections) -> Image:
+    def draw(frame: Frame, _detections: Detections) -> Image:
         drawn.append(1)
-        return image.copy()
+        return frame.image.copy()
 
     lines, source = ListSink(role="report", needs_image=False), ScriptedSource(5)
     given = list[Image]()
@@ -566,7 +566,7 @@ class TestEnding:
         gate.opened.set()
 
     def test_an_ordinary_exception_of_a_stage_ends_the_run_and_is_what_the_caller_gets(self) -> None:
-        def bug(_image: Image, _detections: Detections) -> Image:
+        def bug(_frame: Frame, _detections: Detections) -> Image:
             raise ZeroDivisionError("drawing")
 
         source, sink = ScriptedSource(None), ListSink()
@@ -629,9 +629,9 @@ class TestView:
     def test_the_threshold_follows_the_keys_and_the_standing_picture_is_drawn_anew(self) -> None:
         drawn: list[int] = []
 
-        def draw(image: Image, detections: Detections) -> Image:
+        def draw(frame: Frame, detections: Detections) -> Image:
             drawn.append(len(detections))
-            return np.array(image)
+            return np.array(frame.image)
 
         detector = FakeDetector(scores=(0.57,))
         view = ScriptedView([(1, Command.CONF_UP), (2, Command.CONF_UP), (3, Command.QUIT)])

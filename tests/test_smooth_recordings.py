@@ -71,9 +71,9 @@ class LiveRun:
             no_longer(lambda: self.pipeline._newest._settled_index >= number - 6)
         self.clock.advance(1 / FPS)
 
-    def _draw(self, image: Image, detections: Detections) -> Image:
+    def _draw(self, frame: Frame, detections: Detections) -> Image:
         self.drawn.append(detections)
-        return image.copy()
+        return frame.image.copy()
 
     def run(self) -> Ledger:
         runner = threading.Thread(target=self.pipeline.run)
@@ -158,9 +158,9 @@ class TestPipeline:
     def test_where_every_frame_is_looked_at_each_is_drawn_once_for_view_and_recording(self) -> None:
         threads = list[str]()
 
-        def draw(image: Image, _detections: Detections) -> Image:
+        def draw(frame: Frame, _detections: Detections) -> Image:
             threads.append(threading.current_thread().name)
-            return image.copy()
+            return frame.image.copy()
 
         kept = {}
         for timing in ("now", "smooth"):

@@ -98,3 +98,15 @@ def test_the_model_inside_hides_a_face(tmp_path: Path) -> None:
     assert sharpness[1] < sharpness[0] / 10
     np.testing.assert_array_equal(result.frame.image[-20:], picture[-20:])
     assert set(result.detections.class_ids.tolist()) == {1}
+
+
+@pytest.mark.usefixtures("loaded")
+def test_results_are_drawn_in_the_style_that_was_asked_for() -> None:
+    source = "test:size=320x240,frames=1,live=no"
+    styles = (None, streamer.Style(theme="minimal"), streamer.Style(timestamp=True), streamer.Style(source_name=True))
+    drawn = set()
+    for style in styles:
+        (result,) = streamer.stream(source, style=style)
+        assert result.image is not None
+        drawn.add(result.image.tobytes())
+    assert len(drawn) == len(styles)

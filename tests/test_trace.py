@@ -39,7 +39,7 @@ def traced(count: int, *, concurrency: int = 1, live: bool = False, view: Script
         Inward(concurrency=concurrency),
         sinks,
         view=view,
-        draw=lambda image, _detections: image.copy(),
+        draw=lambda frame, _detections: frame.image.copy(),
         analyzers=[Passing()],
     )
     with kept(Trace()) as trace:

@@ -17,13 +17,14 @@ from pathlib import Path
 from streamer.frame import Detections, Image, Result, Status
 from streamer.interfaces import Command, View
 from streamer.labels import Labels
-from streamer.overlay import Style, draw
+from streamer.overlay import annotate
 from streamer.pipeline import Pipeline
 from streamer.pyav import av
 from streamer.sinks import open_sinks
 from streamer.sinks.options import SinkOptions
 from streamer.sinks.window import Window, display_problem
 from streamer.sources import open_source
+from streamer.style import Style
 
 
 class WaitingDetector:
@@ -94,7 +95,7 @@ def main() -> None:
             detector,
             sinks,
             view=view,
-            draw=partial(draw, labels=detector.labels, style=Style()),
+            draw=partial(annotate, labels=detector.labels, style=Style()),
             on_status=statuses.append,
         )
         report = pipeline.run()

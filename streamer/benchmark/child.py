@@ -27,13 +27,14 @@ from streamer.errors import StreamerError
 from streamer.frame import MAX_DETECTIONS
 from streamer.interfaces import Analyzer, Detector, Source
 from streamer.models import load_detector
-from streamer.overlay import Style, draw
+from streamer.overlay import annotate
 from streamer.pipeline import Pipeline
 from streamer.sinks import open_sinks
 from streamer.sinks.options import SinkOptions
 from streamer.sinks.window import Window
 from streamer.sources import open_source
 from streamer.sources.glances import glances
+from streamer.style import Style
 from streamer.trace import Trace, kept
 
 JOB, OUTCOME = "job.pickle", "outcome.pickle"
@@ -56,7 +57,7 @@ def run(job: Job, folder: Path, *, spawned_ns: int) -> StreamerRun:
             detector,
             sinks,
             view=Window("streamer bench") if job.show else None,
-            draw=partial(draw, labels=detector.labels, style=Style()),
+            draw=partial(annotate, labels=detector.labels, style=Style()),
             analyzers=analyzers,
         )
         runtime_ns = _of_runtime(threads(), before)

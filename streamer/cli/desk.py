@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from streamer.errors import SinkError
-from streamer.frame import Detections, Image, Result
+from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Command
 from streamer.labels import Labels
-from streamer.overlay import Style, draw
+from streamer.overlay import annotate
+from streamer.overlay.caption import WallClock
+from streamer.overlay.lettering import drawable
 from streamer.sinks.outfile import next_free
+from streamer.style import Style
 from streamer.text import safe_file_name
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,9 @@ class Desk:
     """Draws results as the person wants them, and does what the person asks for.
 
     recorder: what the key r switches; None where there is nothing to switch, and `why_none` says why.
+    wall_clock: for a live stream, whose timestamps are the time of day.
+
+    Fonts for all the labels are looked for here, so that no frame waits for one.
     """
 
     def __init__(
@@ -47,16 +53,20 @@ class Desk:
         snapshot_dir: Path,
         recorder: Switch | None = None,
         why_none: str = "nothing can be recorded here",
+        wall_clock: WallClock | None = None,
     ) -> None:
+        for class_id in labels.known_ids:
+            drawable(labels.name(class_id), style.font)
         self._labels = labels
         self._style = style
         self._snapshot_dir = snapshot_dir
         self._recorder = recorder
         self._why_none = why_none
+        self._wall_clock = wall_clock
 
-    def draw(self, image: Image, detections: Detections) -> Image:
-        """`image` with the detections on it, as the style is now."""
-        return draw(image, detections, self._labels, self._style)
+    def draw(self, frame: Frame, detections: Detections) -> Image:
+        """The frame with the detections on it, as the style is now."""
+        return annotate(frame, detections, labels=self._labels, style=self._style, wall_clock=self._wall_clock)
 
     def obey(self, command: Command, result: Result) -> None:
         """One key; `result` is what is being shown. What fails is logged: a snapshot must not end the run."""
@@ -64,6 +74,8 @@ class Desk:
             self._style = replace(self._style, labels=not self._style.labels)
         elif command is Command.BOXES:
             self._style = replace(self._style, boxes=not self._style.boxes)
+        elif command is Command.TRACKS:
+            self._style = replace(self._style, tracks=not self._style.tracks)
         elif command is Command.RECORD:
             self._toggle_recording()
         elif command is Command.SNAPSHOT:

@@ -27,7 +27,8 @@ from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, Vi
 from streamer.labels import Labels
 from streamer.models import load_detector
 from streamer.models.zoo.finding import find_model, look_for
-from streamer.overlay import Style
+from streamer.overlay import time_of_day
+from streamer.overlay.typesetting import typesetter
 from streamer.sinks import open_sinks
 from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, VideoOptions
 from streamer.sinks.outfile import is_stream
@@ -37,6 +38,7 @@ from streamer.sources import is_camera, open_source
 from streamer.sources.glances import COUNT, MANY, glances
 from streamer.sources.listing import media_matching
 from streamer.sources.options import SourceOptions
+from streamer.style import Style
 from streamer.text import printable, redacted
 
 logger = logging.getLogger(__name__)
@@ -89,7 +91,7 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     sinks = _sinks(settings, source, detector, inputs, stack)
     if view is not None and settings.record is None and source.info.kind != "pictures":
         sinks += _waiting_recorder(settings, source, stack)
-    desk = _desk(settings, detector.labels, sinks)
+    desk = _desk(settings, source, detector.labels, sinks)
     if view is None and not sinks:
         logger.warning("nothing is shown and nothing is kept: give OUT, --jsonl or --show")
     return Parts(source, detector, analyzers, tuple(sinks), view, desk)
@@ -106,6 +108,8 @@ def _look_first(settings: Settings) -> None:
     """What a look at the disk tells."""
     if settings.model is not None:
         look_for(settings.model)
+    if settings.font is not None:
+        typesetter(settings.font)
     if not settings.snapshot_dir.is_dir():
         raise SinkOpenError("no such folder", where=str(settings.snapshot_dir), hint="--snapshot-dir names one")
     if settings.show and (problem := display_problem()):
@@ -272,11 +276,32 @@ def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> l
     return [recorder]
 
 
-def _desk(settings: Settings, labels: Labels, sinks: Sequence[Sink]) -> Desk:
-    style = Style(labels=not settings.hide_labels, conf=not settings.hide_conf)
+def _style(settings: Settings) -> Style:
+    """How detections are drawn."""
+    return Style(
+        labels=not settings.hide_labels,
+        conf=not settings.hide_conf,
+        tracks=not settings.hide_tracks,
+        theme=settings.theme,
+        box_style=settings.box_style,
+        line_px=settings.line_width or None,
+        font=settings.font,
+        timestamp=settings.timestamp,
+        source_name=settings.source_name,
+    )
+
+
+def _desk(settings: Settings, source: Source, labels: Labels, sinks: Sequence[Sink]) -> Desk:
     switch = next((sink for sink in sinks if isinstance(sink, Switch)), None)
     why_none = "nothing can be recorded here" if settings.record is None else "all of it is kept: OUT has no switch"
-    return Desk(labels, style=style, snapshot_dir=settings.snapshot_dir, recorder=switch, why_none=why_none)
+    return Desk(
+        labels,
+        style=_style(settings),
+        snapshot_dir=settings.snapshot_dir,
+        recorder=switch,
+        why_none=why_none,
+        wall_clock=time_of_day if source.live and not settings.realtime else None,
+    )
 
 
 def _window(settings: Settings, stack: ExitStack) -> View | None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from streamer.config.values import Bitrate, FilePath, Kept, Names, Place, Seconds, Span, Text
+from streamer.style import BoxStyle, ThemeName
 
 Group = Literal["source", "model", "flow", "view", "record", "report", "scene", "itself"]
 
@@ -172,6 +173,20 @@ class Settings(BaseModel):
     panel: Annotated[bool, Setting("view", "Rates, latency and drops in the view.")] = True
     hide_labels: Annotated[bool, Setting("view", "Draw boxes without names.")] = False
     hide_conf: Annotated[bool, Setting("view", "Draw names without scores.")] = False
+    hide_tracks: Annotated[bool, Setting("view", "Draw names without the numbers of tracks.")] = False
+    theme: Annotated[ThemeName, Setting("view", "What boxes and labels look like.")] = "default"
+    box_style: Annotated[BoxStyle, Setting("view", "Draw whole boxes, or their corners.")] = "full"
+    line_width: Annotated[
+        int, Setting("view", "Width of a box's line; 0: by the size of the picture.", unit="px"), Field(ge=0, le=64)
+    ] = 0
+    font: Annotated[
+        FilePath | None,
+        Setting("view", "A font for labels; if not given, those of OpenCV and of the system.", metavar="FILE"),
+    ] = None
+    timestamp: Annotated[
+        bool, Setting("view", "Burn in the time: of day for a live stream, else that in the media.")
+    ] = False
+    source_name: Annotated[bool, Setting("view", "Burn in the name of the source.")] = False
 
     record: Annotated[
         Place | None,
@@ -271,7 +286,7 @@ class Settings(BaseModel):
     def _shared_places(self) -> Iterator[tuple[str, str]]:
         """What is written must be no place that is read or written besides, however the two are spelled."""
         taken: dict[str, str] = {}
-        for name in ("config", "model", "labels", "card", "record", "jsonl", "summary"):
+        for name in ("config", "model", "labels", "card", "font", "record", "jsonl", "summary"):
             path: str | Path | None = getattr(self, name)
             if path is None:
                 continue

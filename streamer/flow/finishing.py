@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from streamer.frame import Detections, Event, Image, Result
+from streamer.frame import Detections, Event, Frame, Image, Result
 from streamer.interfaces import Analyzer, Detector
 from streamer.trace import span
 
@@ -11,13 +11,13 @@ from streamer.trace import span
 class Finishing:
     """The analyzers and the drawing of one run.
 
-    draw: makes the annotated image from a frame's image and its detections; without it that is the frame's own.
+    draw: makes the annotated image from a frame and its detections; without it that is the frame's own image.
     """
 
     def __init__(
         self,
         *,
-        draw: Callable[[Image, Detections], Image] | None,
+        draw: Callable[[Frame, Detections], Image] | None,
         analyzers: Sequence[Analyzer],
         detector: Detector,
     ) -> None:
@@ -44,7 +44,7 @@ class Finishing:
         if self._draw is None:
             return replace(result, image=result.frame.image)
         with span("draw", result.frame.index):
-            image = self._draw(result.frame.image, result.detections)
+            image = self._draw(result.frame, result.detections)
         image.setflags(write=False)
         return replace(result, image=image)
 

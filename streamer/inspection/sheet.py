@@ -17,7 +17,7 @@ from streamer.inspection.findings import Looked, Trial
 from streamer.inspection.words import share_words, trial_words, verdict_words
 from streamer.labels import Color, Labels
 from streamer.overlay import draw
-from streamer.overlay.lettering import WHITE, ascii_text, fitted, line_px, text_px, write
+from streamer.overlay.lettering import WHITE, drawable, fitted, line_px, text_px, write
 
 MAX_PICTURES = 3
 """The most pictures that are shown of each candidate, side by side."""
@@ -113,8 +113,8 @@ def contact_sheet(tiles: Sequence[Tile], labels: Labels, *, heading: str, verdic
     total_width, total_height = _GAP + columns * (width + _GAP), top + rows * (height + _GAP)
     sheet = np.full((total_height, total_width, 3), _PAPER, np.uint8)
     room_px = total_width - 2 * _GAP
-    write(sheet, fitted(ascii_text(heading), _CAP + 4, room_px), (_GAP, _GAP), _CAP + 4, WHITE)
-    write(sheet, fitted(ascii_text(verdict), _CAP, room_px), (_GAP, _GAP + line_px(_CAP + 4)), _CAP, _MUTED)
+    write(sheet, fitted(drawable(heading), _CAP + 4, room_px), (_GAP, _GAP), _CAP + 4, WHITE)
+    write(sheet, fitted(drawable(verdict), _CAP, room_px), (_GAP, _GAP + line_px(_CAP + 4)), _CAP, _MUTED)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         _put(sheet, tile, labels, at_px=(_GAP + column * (width + _GAP), top + row * (height + _GAP)))
@@ -155,10 +155,10 @@ def _put(sheet: Image, tile: Tile, labels: Labels, *, at_px: tuple[int, int]) ->
 def _title(inner: Image, tile: Tile) -> None:
     pad, width = 8, inner.shape[1]
     mark_px = text_px(tile.mark, _SMALL_CAP) + pad if tile.mark else 0
-    write(inner, fitted(ascii_text(tile.title), _CAP, width - 2 * pad - mark_px), (pad, 0), _CAP, WHITE)
+    write(inner, fitted(drawable(tile.title), _CAP, width - 2 * pad - mark_px), (pad, 0), _CAP, WHITE)
     if tile.mark:
         write(inner, tile.mark, (width - mark_px, 2), _SMALL_CAP, _COLORS[tile.mark])
-    write(inner, fitted(ascii_text(tile.figure), _SMALL_CAP, width - 2 * pad), (pad, line_px(_CAP)), _SMALL_CAP, _MUTED)
+    write(inner, fitted(drawable(tile.figure), _SMALL_CAP, width - 2 * pad), (pad, line_px(_CAP)), _SMALL_CAP, _MUTED)
 
 
 def _drawn(picture: Image, detections: Detections, labels: Labels, size_px: tuple[int, int]) -> Image:

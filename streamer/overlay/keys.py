@@ -13,6 +13,7 @@ KEYS = (
     ("+  -", "threshold"),
     ("l", "labels"),
     ("b", "boxes"),
+    ("t", "tracks"),
     ("p", "panel"),
     ("f", "full screen"),
     ("h", "help"),

@@ -1,4 +1,4 @@
-"""Text as pictures: OpenCV's own font, smooth at any size, kept once it was made.
+"""Text as pictures: smooth at any size, kept once it was made.
 
 It decides what a piece of text looks like and how wide it is, never where it goes. The rest of the overlay calls it.
 
@@ -11,6 +11,7 @@ import math
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,9 +19,12 @@ from numpy.typing import NDArray
 
 from streamer.frame import Image
 from streamer.labels import Color
+from streamer.overlay.typefaces import Mask, built_in_mask
+from streamer.overlay.typesetting import typesetter
 
-Mask = NDArray[np.uint8]
-"""(height, width) uint8: 0 where the paper shows, 255 where the ink covers."""
+Layers = tuple[Image, Image]
+"""A picture that is laid over another, two of (height, width, 3) uint8: how much of 255 of what is below shows through,
+and the light that is added."""
 
 BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
@@ -30,10 +34,6 @@ MIN_CAP_PX = 8
 
 ELLIPSIS = "..."
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_STROKE = 0.13
-_HERSHEY_CAP = 21
-_PROBE_SCALE = 4.0
 _WITHOUT_DECOMPOSITION = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
     | {"ð": "d", "þ": "th", "ı": "i", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "·": "-", "×": "x"}
@@ -41,9 +41,18 @@ _WITHOUT_DECOMPOSITION = str.maketrans(
 
 
 def ascii_text(text: str) -> str:
-    """`text` in the letters that the font has: accents are taken off, what has no like in ASCII is left out."""
+    """`text` in ASCII: accents are taken off, what has no like there is left out."""
     plain = unicodedata.normalize("NFKD", text.translate(_WITHOUT_DECOMPOSITION))
     return " ".join(plain.encode("ascii", "ignore").decode("ascii").split())
+
+
+@lru_cache(maxsize=2048)
+def drawable(text: str, font: Path | None = None) -> str:
+    """`text` in the letters that there are: what no font here has is replaced by its like in ASCII, or left out.
+
+    Raises ConfigError where `font` is none.
+    """
+    return ascii_text(text) if font is None and text.isascii() else typesetter(font).drawable(text, plain=ascii_text)
 
 
 def cap_px(size_px: tuple[int, int]) -> int:
@@ -64,59 +73,68 @@ def line_px(cap: int) -> int:
 
 
 @lru_cache(maxsize=2048)
-def text_mask(text: str, cap: int) -> Mask:
-    """`text` on one line, `line_px(cap)` high and as wide as its ink; a space wide where it has none."""
+def text_mask(text: str, cap: int, font: Path | None = None) -> Mask:
+    """`text` on one line, `line_px(cap)` high and as wide as its ink; a space wide where it has none.
+
+    font: a file whose letters come before those of OpenCV.
+    """
     factor = 4 if cap <= 24 else 2
-    scale = cap * factor / _cap_px_per_scale()
-    stroke = max(1, round(_STROKE * cap * factor))
-    margin = cap * factor
-    width = cv2.getTextSize(text, _FONT, scale, stroke)[0][0] + 2 * margin
-    large = np.zeros((line_px(cap) * factor, -(-width // factor) * factor), np.uint8)
-    baseline = (padding_px(cap) + cap) * factor
-    cv2.putText(large, text, (margin, baseline), _FONT, scale, 255, stroke, cv2.LINE_AA)
-    size_px = (large.shape[1] // factor, large.shape[0] // factor)
-    mask = np.asarray(cv2.resize(large, size_px, interpolation=cv2.INTER_AREA), np.uint8)
+    above_px, below_px = (padding_px(cap) + cap) * factor, padding_px(cap) * factor
+    if font is None and text.isascii():
+        large = built_in_mask(text, cap * factor, above_px=above_px, below_px=below_px)
+    else:
+        large = typesetter(font).line(text, cap * factor, above_px=above_px, below_px=below_px)
+    width = -(-large.shape[1] // factor)
+    large = np.pad(large, ((0, 0), (0, width * factor - large.shape[1])))
+    mask = np.asarray(cv2.resize(large, (width, line_px(cap)), interpolation=cv2.INTER_AREA), np.uint8)
     inked = np.flatnonzero(mask.max(axis=0) > 24)
     ink = mask[:, inked[0] : inked[-1] + 1].copy() if len(inked) else mask[:, : max(1, cap // 2)].copy()
     ink.setflags(write=False)
     return ink
 
 
-def text_px(text: str, cap: int) -> int:
+def text_px(text: str, cap: int, font: Path | None = None) -> int:
     """Width of `text` in pixels."""
-    return int(text_mask(text, cap).shape[1])
+    return int(text_mask(text, cap, font).shape[1])
 
 
 @lru_cache(maxsize=1024)
-def fitted(text: str, cap: int, width_px: int) -> str:
+def fitted(text: str, cap: int, width_px: int, font: Path | None = None) -> str:
     """`text`, cut with an ellipsis where it is wider than `width_px`; empty where not one letter of it fits."""
-    if text_px(text, cap) <= width_px:
+    if text_px(text, cap, font) <= width_px:
         return text
-    kept = bisect_right(range(1, len(text)), width_px, key=lambda end: text_px(text[:end].rstrip() + ELLIPSIS, cap))
+
+    def cut_px(end: int) -> int:
+        return text_px(text[:end].rstrip() + ELLIPSIS, cap, font)
+
+    kept = bisect_right(range(1, len(text)), width_px, key=cut_px)
     return text[:kept].rstrip() + ELLIPSIS if kept else ""
 
 
-def tile(text: str, cap: int, ink: Color, paper: Color) -> Image:
+def tile(text: str, cap: int, ink: Color, paper: Color, font: Path | None = None) -> Image:
     """`text` in one colour on another."""
-    return np.take(_ramp(ink, paper), text_mask(text, cap), axis=0)
+    return np.take(_ramp(ink, paper), text_mask(text, cap, font), axis=0)
 
 
 def write(image: Image, text: str, at_px: tuple[int, int], cap: int, ink: Color) -> None:
     """Set `text` on `image` itself with the upper left corner of its line at (x, y); what lies outside is left out."""
     if text:
-        blend(image, at_px, *_layers(text, cap, ink))
+        lay(image, at_px, _written(text, cap, ink))
 
 
-def blend(image: Image, at_px: tuple[int, int], through: Image, light: Image) -> None:
-    """Lay a picture over `image` itself at (x, y), both 0 or more: `through` of 255 of it shows, and `light` is added.
-
-    through, light: (height, width, 3) uint8 of one size; what lies outside the image is left out.
-    """
+def lay(image: Image, at_px: tuple[int, int], layers: Layers) -> None:
+    """Lay a picture over `image` itself at (x, y), both 0 or more; what lies outside the image is left out."""
     x, y = at_px
+    through, light = layers
     paper = image[y : y + through.shape[0], x : x + through.shape[1]]
     if paper.size:
         height, width = paper.shape[:2]
         paper[:] = cv2.add(cv2.multiply(paper, through[:height, :width], scale=1 / 255), light[:height, :width])
+
+
+def inked(mask: Mask, ink: Color) -> Layers:
+    """The mask's letters in one colour, and nothing around them."""
+    return np.repeat(255 - mask[:, :, None], 3, axis=2), np.take(_ramp(ink, BLACK), mask, axis=0)
 
 
 @lru_cache(maxsize=512)
@@ -126,22 +144,17 @@ def contrasting(color: Color) -> Color:
     The larger contrast ratio of WCAG 2.2, https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio: black where the relative
     luminance is above sqrt(1.05 * 0.05) - 0.05.
     """
+    return BLACK if luminance(color) > 0.1791 else WHITE
+
+
+def luminance(color: Color) -> float:
+    """The relative luminance of WCAG 2.2, 0 to 1."""
     blue, green, red = (_linear(channel / 255) for channel in color)
-    return BLACK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.1791 else WHITE
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _linear(channel: float) -> float:
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
-
-
-@lru_cache(maxsize=1)
-def _cap_px_per_scale() -> float:
-    """Measured, stroke included, because cv2.getTextSize gives the height of the line and not of the letter."""
-    probe = np.zeros((256, 256), np.uint8)
-    stroke = round(_STROKE * _HERSHEY_CAP * _PROBE_SCALE)
-    cv2.putText(probe, "H", (64, 192), _FONT, _PROBE_SCALE, 255, stroke, cv2.LINE_AA)
-    height = int(np.count_nonzero((probe > 127).any(axis=1)))
-    return height / _PROBE_SCALE
 
 
 @lru_cache(maxsize=128)
@@ -151,7 +164,5 @@ def _ramp(ink: Color, paper: Color) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=512)
-def _layers(text: str, cap: int, ink: Color) -> tuple[Image, Image]:
-    """How much of the paper shows through, and the ink's own light, both (height, width, 3)."""
-    mask = text_mask(text, cap)
-    return np.repeat(255 - mask[:, :, None], 3, axis=2), tile(text, cap, ink, BLACK)
+def _written(text: str, cap: int, ink: Color) -> Layers:
+    return inked(text_mask(text, cap), ink)

@@ -14,9 +14,9 @@ from streamer.labels import Color
 from streamer.overlay.lettering import (
     MIN_CAP_PX,
     WHITE,
-    ascii_text,
     cap_px,
     contrasting,
+    drawable,
     fitted,
     line_px,
     text_px,
@@ -93,7 +93,7 @@ def _rows(status: Status, cap: int) -> list[_Row]:
 
 def _notes(text: str, cap: int) -> list[_Row]:
     lines: list[str] = []
-    for word in ascii_text(printable(text)).split():
+    for word in drawable(printable(text)).split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_px(longer, cap) <= _NOTE_CAPS * cap:
             lines[-1] = longer

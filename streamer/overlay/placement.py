@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Rectangles = NDArray[np.int32]
 """(..., 4) int32: x1 y1 x2 y2 in pixels, the last two exclusive."""
 
+Box = tuple[int, int, int, int]
+"""x1 y1 x2 y2 in pixels, the last two exclusive."""
+
 Corners = NDArray[np.int32]
 
 MOST_HIDDEN: Final = 0.2
@@ -30,12 +33,20 @@ class Place:
     size: int
 
 
-def place(boxes: Rectangles, sizes: NDArray[np.int32], *, size_px: tuple[int, int], edge_px: int) -> list[Place | None]:
+def place(
+    boxes: Rectangles,
+    sizes: NDArray[np.int32],
+    *,
+    size_px: tuple[int, int],
+    edge_px: int,
+    taken: Box | None = None,
+) -> list[Place | None]:
     """A place for the label of each box, best boxes first; None for a label that found none.
 
     boxes: (N, 4), inside the image: the outer edges of their lines, which labels touch.
     sizes: (N, S, 2) widths and heights of each label, the preferred one first.
     size_px: (width, height) of the image. edge_px: how thick the lines of the boxes are, to stay clear of inside them.
+    taken: where something else stands already, which labels hide as little as each other.
 
     Each label takes the first free place of: above its box, inside its top, below, inside its bottom, each from the
     left and from the right, then the sides; and where all are taken, the one that is covered least.
@@ -44,16 +55,19 @@ def place(boxes: Rectangles, sizes: NDArray[np.int32], *, size_px: tuple[int, in
     low, high = (np.moveaxis(corners, -1, 1)[..., None] for corners in (candidates[..., :2], candidates[..., 2:]))
     areas = np.maximum(np.prod(high - low, axis=1)[..., 0], 1)
     forbidden = np.where(possible, 0.0, np.inf)
-    taken = np.empty((2, 2, 1, len(boxes)), np.int32)
+    occupied = np.empty((2, 2, 1, len(boxes) + 1), np.int32)
     placed: list[Place | None] = []
     used = 0
+    if taken is not None:
+        occupied[..., 0, used] = np.reshape(taken, (2, 2))
+        used += 1
     for n in range(len(boxes)):
-        covered = _shared(low[n], high[n], *taken[..., :used]) / areas[n] + forbidden[n]
+        covered = _shared(low[n], high[n], *occupied[..., :used]) / areas[n] + forbidden[n]
         best = int(np.argmin(covered))
         if covered[best] > MOST_HIDDEN:
             placed.append(None)
             continue
-        taken[..., 0, used] = candidates[n, best].reshape(2, 2)
+        occupied[..., 0, used] = candidates[n, best].reshape(2, 2)
         used += 1
         x, y = candidates[n, best, :2].tolist()
         placed.append(Place(x, y, best // (candidates.shape[1] // sizes.shape[1])))

@@ -7,7 +7,8 @@ import numpy as np
 
 from streamer.frame import Image
 from streamer.labels import Color
-from streamer.overlay.lettering import blend
+from streamer.overlay.lettering import Layers, lay
+from streamer.overlay.typefaces import Mask
 
 GLASS: Color = (30, 24, 20)
 _OPACITY = 0.9
@@ -22,11 +23,19 @@ def draw_plate(
     box: x1 y1 x2 y2 in pixels, x1 and y1 0 or more; what lies outside the image is left out. radius: in pixels.
     """
     x1, y1, x2, y2 = box
-    blend(image, (x1, y1), *_layers(x2 - x1, y2 - y1, radius, color, opacity))
+    lay(image, (x1, y1), _layers(x2 - x1, y2 - y1, radius, color, opacity))
+
+
+def on_glass(mask: Mask, ink: Color, *, opacity: float = _OPACITY) -> Layers:
+    """The mask's letters in one colour on a rectangle of the glass."""
+    inked = mask[:, :, None] / 255
+    light = opacity * (1 - inked) * np.array(GLASS) + inked * np.array(ink)
+    through = np.repeat((1 - opacity) * (1 - inked), 3, axis=2)
+    return np.rint(255 * through).astype(np.uint8), np.rint(light).astype(np.uint8)
 
 
 @lru_cache(maxsize=8)
-def _layers(width: int, height: int, radius: int, color: Color, opacity: float) -> tuple[Image, Image]:
+def _layers(width: int, height: int, radius: int, color: Color, opacity: float) -> Layers:
     radius = min(radius, width // 2, height // 2)
     shape = np.full((height, width), 255, np.uint8)
     if radius > 0:

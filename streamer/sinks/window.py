@@ -41,6 +41,7 @@ _KEYS: dict[int, Command] = {
     ord("_"): Command.CONF_DOWN,
     ord("l"): Command.LABELS,
     ord("b"): Command.BOXES,
+    ord("t"): Command.TRACKS,
 }
 _X_KEYPAD = {0xFFAB: ord("+"), 0xFFAD: ord("-"), 0xFFAE: ord(".")}
 """Qt and GTK give the keysyms of X for keys without a letter; https://www.x.org, keysymdef.h: XK_KP_Add and others."""

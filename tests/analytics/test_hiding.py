@@ -17,8 +17,9 @@ from streamer.clock import NS_PER_S, FakeClock
 from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Analysis, Command
 from streamer.labels import Labels
-from streamer.overlay import Style, draw
+from streamer.overlay import annotate
 from streamer.pipeline import Pipeline
+from streamer.style import Style
 from tests.fakes import FakeDetector, Gate
 from tests.rooms import ListSink, ScriptedSource, ScriptedView
 
@@ -117,7 +118,7 @@ def test_sinks_view_and_snapshot_get_no_pixel_of_it(tmp_path: Path) -> None:
 
 def test_results_hold_no_pixel_of_it() -> None:
     detector, blur = hiding(fake())
-    drawn = partial(draw, labels=LABELS, style=STYLE)
+    drawn = partial(annotate, labels=LABELS, style=STYLE)
     results = list(Pipeline(NoisySource(5, size_px=SIZE_PX), detector, draw=drawn, analyzers=[blur]).results())
     assert len(results) == 5
     for result in results:

@@ -1,6 +1,7 @@
 """The window's keys: what is drawn, pictures kept, the recording switched."""
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from streamer.cli import desk as desk_module
 from streamer.cli.desk import Desk, recording_path, snapshot_name
 from streamer.frame import Detections, Frame, Image, Result
 from streamer.interfaces import Command
 from streamer.labels import Labels
-from streamer.overlay import Style, draw
+from streamer.overlay import draw
+from streamer.style import Style
 
 LABELS = Labels({1: "person"})
 
@@ -22,7 +25,8 @@ def picture() -> Image:
 
 
 def seen() -> Detections:
-    return Detections.from_raw([[20, 30, 90, 100]], [0.9], [1], size_px=(160, 120))
+    found = Detections.from_raw([[20, 30, 90, 100]], [0.9], [1], size_px=(160, 120))
+    return replace(found, track_ids=np.array([7]))
 
 
 def shown(*, source: str = "clips/a clip.mp4", pts_s: float | None = 4.92) -> Result:
@@ -43,15 +47,15 @@ def desk(folder: Path, lamp: Lamp | None = None) -> Desk:
     return Desk(LABELS, style=Style(), snapshot_dir=folder, recorder=lamp)
 
 
-@pytest.mark.parametrize("command", [Command.LABELS, Command.BOXES])
-def test_labels_and_boxes_are_switched_off_and_on(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [Command.LABELS, Command.BOXES, Command.TRACKS])
+def test_labels_boxes_and_tracks_are_switched_off_and_on(command: Command, tmp_path: Path) -> None:
     here = desk(tmp_path)
-    before = here.draw(picture(), seen())
+    before = here.draw(shown().frame, seen())
     here.obey(command, shown())
-    without = here.draw(picture(), seen())
+    without = here.draw(shown().frame, seen())
     here.obey(command, shown())
     assert not np.array_equal(without, before)
-    np.testing.assert_array_equal(here.draw(picture(), seen()), before)
+    np.testing.assert_array_equal(here.draw(shown().frame, seen()), before)
 
 
 def test_a_snapshot_is_the_drawn_image_and_replaces_none(tmp_path: Path) -> None:
@@ -104,3 +108,21 @@ def test_where_all_is_kept_the_key_says_that(tmp_path: Path, caplog: pytest.LogC
 
 def test_a_recording_begun_by_key_is_named_by_the_clock() -> None:
     assert recording_path(datetime(2025, 1, 31, 23, 59, 58)) == Path("streamer-20250131-235958.mp4")
+
+
+def test_the_time_of_day_is_burnt_into_what_a_live_stream_shows(tmp_path: Path) -> None:
+    style = Style(timestamp=True)
+    frame = shown().frame
+    media = Desk(LABELS, style=style, snapshot_dir=tmp_path).draw(frame, seen())
+    live = Desk(
+        LABELS, style=style, snapshot_dir=tmp_path, wall_clock=lambda _captured_ns: datetime(2025, 1, 31, 23, 59, 58)
+    ).draw(frame, seen())
+    assert not np.array_equal(media, live)
+    assert not np.array_equal(media, desk(tmp_path).draw(frame, seen()))
+
+
+def test_fonts_are_looked_for_before_the_first_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for = []
+    monkeypatch.setattr(desk_module, "drawable", lambda name, font: looked_for.append((name, font)))
+    Desk(Labels({1: "person", 2: "人"}), style=Style(), snapshot_dir=tmp_path)
+    assert sorted(looked_for) == [("person", None), ("人", None)]

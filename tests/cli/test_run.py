@@ -161,6 +161,29 @@ def test_pictures_give_pictures(here: Path, loaded: list[dict[str, object]]) -> 
     assert len(loaded) == 1
 
 
+@pytest.mark.usefixtures("loaded")
+def test_each_flag_of_drawing_changes_what_is_kept(here: Path) -> None:
+    write_picture(here / "one.png", size_px=(320, 240))
+    flags: tuple[tuple[str, ...], ...] = (
+        (),
+        ("--theme", "minimal"),
+        ("--theme", "high-contrast"),
+        ("--box-style", "corners"),
+        ("--line-width", "5"),
+        ("--hide-labels",),
+        ("--hide-conf",),
+        ("--timestamp",),
+        ("--source-name",),
+    )
+    kept = set()
+    for number, given in enumerate(flags):
+        assert ended("one.png", f"out{number}.png", "--no-show", *given) == 0
+        kept.add((here / f"out{number}.png").read_bytes())
+    assert len(kept) == len(flags)
+    assert ended("one.png", "same.png", "--no-show", "--line-width", "0", "--hide-tracks") == 0
+    assert (here / "same.png").read_bytes() in kept
+
+
 @pytest.mark.allow_error_logs
 def test_pictures_named_by_a_pattern_are_never_replaced(here: Path, loaded: list[dict[str, object]]) -> None:
     write_picture(here / "a.png", 1)
@@ -215,6 +238,8 @@ def untouched(folder: Path) -> set[str]:
         (["clip.mp4", "a.mp4", "--jsonl", "./model/../a.mp4", "--force"], 2, "jsonl must be a place of its own"),
         (["clip.mp4", "--labels", "taken/clip.mp4", "--jsonl", "taken/clip.mp4", "--force"], 2, "not that of labels"),
         (["clip.mp4", "--snapshot-dir", "nowhere"], 5, "nowhere: no such folder"),
+        (["clip.mp4", "--font", "taken/clip.mp4"], 2, "taken/clip.mp4: is no font"),
+        (["clip.mp4", "--font", "none.ttf"], 2, "none.ttf: no such file"),
         (["clip.mp4", "--show"], 5, "--show: no window can be opened"),
         (["rtsp://me:hunter2@camera/1"], 3, "network streams are not in this version"),
     ],

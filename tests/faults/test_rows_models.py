@@ -223,7 +223,7 @@ def test_row_32_class_ids_that_the_labels_do_not_know_have_a_number(tmp_path: Pa
     lines = JsonLines(tmp_path / "o.jsonl", labels=detector.labels)
     source = ScriptedSource(5, size_px=SIZE_PX)
     sinks: list[Sink] = [lines, ListSink()]
-    report = Pipeline(source, detector, sinks, draw=lambda image, seen: draw(image, seen, detector.labels)).run()
+    report = Pipeline(source, detector, sinks, draw=lambda frame, seen: draw(frame.image, seen, detector.labels)).run()
     assert report.ledger.inferred == 5
     assert report.ledger.failed == 0
     for line in (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines():

@@ -92,7 +92,7 @@ def test_row_47_live_the_newest_wins_and_every_drop_is_counted() -> None:
     frames = 150
     slow, healthy = ListSink(on_write=slowly, name="slow"), ListSink(name="healthy")
     source = ScriptedSource(frames, live=True, interval_s=0.01, size_px=(1920, 1080))
-    pipeline = Pipeline(source, FakeDetector(), [slow, healthy], draw=lambda image, _seen: image.copy())
+    pipeline = Pipeline(source, FakeDetector(), [slow, healthy], draw=lambda frame, _seen: frame.image.copy())
     report = pipeline.run()
     dropped = report.sinks[0].dropped
     lane = pipeline._lanes[0].channel

@@ -133,9 +133,9 @@ def one_death(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[str, float | 
     source = MortalSource(count, live=live, interval_s=0.0005, on_read=lambda _number: killer.passes("source.read"))
     source.killer = killer
 
-    def draw(image: Image, _detections: Detections) -> Image:
+    def draw(frame: Frame, _detections: Detections) -> Image:
         killer.passes("draw")
-        return image.copy()
+        return frame.image.copy()
 
     sinks = [
         ListSink(on_write=lambda _number: killer.passes("sink.write"), on_close=lambda: killer.passes("sink.close")),

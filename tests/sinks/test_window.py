@@ -100,6 +100,7 @@ def test_each_key_gives_its_command_and_q_ends_without_a_word_on_stderr(display:
         "KP_Subtract": Command.CONF_DOWN,
         "l": Command.LABELS,
         "b": Command.BOXES,
+        "t": Command.TRACKS,
         "p": Command.REDRAW,
         "h": Command.REDRAW,
         "question": Command.REDRAW,

@@ -23,7 +23,7 @@ from bench.people.split import CLASSES, Found, Picture, read_results, read_split
 from streamer.errors import StreamerError
 from streamer.frame import Image
 from streamer.models import ModelOptions, load_detector
-from streamer.overlay import Style, draw
+from streamer.overlay import draw
 from streamer.sources import open_source
 
 WHITE, GREEN, YELLOW, RED, GREY = (255, 255, 255), (60, 220, 60), (0, 230, 255), (40, 40, 255), (150, 150, 150)
@@ -180,7 +180,7 @@ def _frames_drawn(path: Path, model: Path | None, conf: float) -> Iterator[tuple
     detector = load_detector(model, ModelOptions(conf=conf), input_size_px=frames[0].size_px)
     for frame in frames:
         found = detector.detect([frame.image])[0]
-        yield f"{path.name} #{frame.index}", draw(frame.image, found, detector.labels, Style())
+        yield f"{path.name} #{frame.index}", draw(frame.image, found, detector.labels)
     detector.close()
 
 
