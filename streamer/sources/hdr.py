@@ -1,7 +1,8 @@
 """High dynamic range as what everything behind a source takes: 8 bits of BT.709, the standard range.
 
 What a file of PQ or HLG holds is no picture until it is converted: shown as it is, it is flat and its colours are pale,
-to people and to models that learnt from ordinary pictures. PyAvDecoder asks here; nothing here decodes.
+to people and to models that learnt from ordinary pictures. OpenCV either shows it so, or burns out all that is bright.
+PyAvDecoder asks here; nothing here decodes.
 """
 
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ _WHITE_CODE = 255 << 8
 """Where swscale puts white of 16 bits; up to 0.3 % above it where the range is full."""
 
 _ROWS = 16
-"""So many at a time stay in the cache; more, or all, take up to twice as long."""
+"""So many at a time stay in the cache; all at once take twice as long."""
 
 _OPENCV_LOOKS_UP_16_BITS = tuple(int(part) for part in cv2.__version__.split(".")[:2]) >= (4, 13)
 

@@ -18,8 +18,10 @@ class OpenCvDecoder:
 
     It never says why a file cannot be read: a file that is missing, damaged or of a codec that it lacks (AV1) just
     gives no first frame. Rotation is applied. A picture of another size in mid-stream is silently rescaled to the size
-    of the first one. Matrix and range are as the stream is tagged, from OpenCV 4.13 on; transfer and primaries are not
-    looked at: HDR comes out flat and pale.
+    of the first one.
+
+    The tags of matrix, range, transfer and primaries are followed from 4.13 on. HDR is wrong before that, pale, and
+    after it: burnt out above diffuse white, and seconds pass before the first picture.
     """
 
     name = "OpenCV"
