@@ -92,8 +92,7 @@ class PyAvDecoder:
             return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
         if frame.colorspace == _NOT_SAID:
             frame.colorspace = BT2020
-        rgb = frame.to_ndarray(format="gbrp16le")  # as rgb48le, of which swscale is slower
-        return self._to_sdr.convert(np.asarray(rgb, np.uint16))
+        return self._to_sdr.convert(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))
 
     def _promised(self) -> float:
         if self._stream.frames or self.fps is None or self._container.duration is None:
