@@ -25,21 +25,43 @@ _SEEK_MARGINS_S = (1.0, 4.0, 16.0, 64.0)
 
 
 def open_decoder(path: str) -> tuple[Decoder, float]:
-    """OpenCV where it can decode the file, else PyAV. Raises SourceOpenError, which says why neither can."""
+    """OpenCV where it can decode the file and show it rightly, else PyAV: HDR, AV1.
+
+    A pipe cannot be opened twice: it is OpenCV's, whatever is in it.
+
+    Raises SourceOpenError, which says why neither can read it.
+    """
     opencv = OpenCvDecoder(path)
     try:
-        first_s = opencv.grab()
+        is_file = stat.S_ISREG(file_mode(path))
+        opened = _open_hdr(path) if is_file and opencv.may_be_deep else None
+        first_s = opencv.grab() if opened is None else None
     except BaseException:
         opencv.close()
         raise
     if first_s is not None:
         return opencv, first_s
     opencv.close()
-    if not stat.S_ISREG(file_mode(path)):
+    if not is_file:
         raise SourceOpenError("unreadable or truncated", where=path)
-    pyav, first_s = open_pyav(path)
+    pyav, first_s = opened or open_pyav(path)
     logger.info("%s: decoded by %s", printable(path, limit=256), pyav.name)
     return pyav, first_s
+
+
+def _open_hdr(path: str) -> tuple[Decoder, float] | None:
+    """PyAV where the file is of high dynamic range and PyAV can decode it."""
+    from streamer.sources.pyav_decoder import PyAvDecoder  # noqa: PLC0415 - slow, and rarely needed
+
+    try:
+        pyav = PyAvDecoder(path)
+    except SourceOpenError:
+        return None
+    first_s = pyav.grab() if pyav.is_hdr else None
+    if first_s is not None:
+        return pyav, first_s
+    pyav.close()
+    return None
 
 
 def open_pyav(path: str) -> tuple[Decoder, float]:
