@@ -117,9 +117,20 @@ def _try_outputs(settings: Settings, source: Source | None, inputs: tuple[Path, 
     """
     info = SourceInfo(settings.source or "") if source is None else source.info
     options = _sink_options(settings, source, inputs)
-    out, jsonl = (None if path is not None and is_stream(path) else path for path in (options.out, options.jsonl))
-    for sink in open_sinks(replace(options, out=out, jsonl=jsonl), labels=Labels(), source=info):
+    tried = replace(
+        options,
+        out=_no_stream(options.out),
+        jsonl=_no_stream(options.jsonl),
+        csv=_no_stream(options.csv),
+        coco=_no_stream(options.coco),
+        mot=_no_stream(options.mot),
+    )
+    for sink in open_sinks(tried, labels=Labels(), source=info):
         sink.close()
+
+
+def _no_stream(path: Path | None) -> Path | None:
+    return None if path is None or is_stream(path) else path
 
 
 def _input_size_px(settings: Settings, source: Source | None) -> tuple[int, int] | None:
@@ -201,6 +212,10 @@ def _sink_options(settings: Settings, source: Source | None, inputs: tuple[Path,
         out=None if record is None else Path(record),
         folder=record is not None and record.endswith("/"),
         jsonl=settings.jsonl,
+        csv=settings.csv,
+        coco=settings.coco,
+        mot=settings.mot,
+        live=source is not None and source.live,
         force=settings.force,
         crf=settings.crf,
         preset=settings.preset,

@@ -3,8 +3,10 @@
 Importing this imports neither cv2 nor av; opening does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 from streamer.errors import ConfigError
@@ -12,7 +14,7 @@ from streamer.interfaces import Sink, SourceInfo
 from streamer.labels import Labels
 from streamer.sinks.options import WRITABLE_PICTURES, WRITABLE_VIDEOS, SinkOptions
 from streamer.sinks.outfile import refuse_input, same_file
-from streamer.sinks.tables import JsonLines
+from streamer.sinks.tables import Coco, CommaSeparated, JsonLines, Mot, WallClock
 
 __all__ = ["SinkOptions", "open_sinks"]
 
@@ -37,8 +39,7 @@ def open_sinks(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> l
 def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iterator[Sink]:
     if options.out is not None:
         yield _open_out(options.out, options, source)
-    if options.jsonl is not None:
-        yield _open_jsonl(options.jsonl, options, labels)
+    yield from _open_tables(options, labels)
 
 
 def _open_out(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
@@ -73,11 +74,29 @@ def _open_folder(out: Path, options: SinkOptions, source: SourceInfo) -> Sink:
     )
 
 
-def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
-    if options.out is not None and same_file(path, options.out):
-        raise ConfigError("the video and the report cannot be one file", where=str(path))
-    refuse_input(path, options.inputs)
-    return JsonLines(path, labels=labels, force=options.force)
+def _open_tables(options: SinkOptions, labels: Labels) -> Iterator[Sink]:
+    places = options.tables
+    for (name, path), (other, other_path) in combinations(places.items(), 2):
+        if same_file(path, other_path):
+            raise ConfigError(f"{name} and {other} cannot be one file", where=str(path))
+    if options.out is not None:
+        _refuse_video(options.out, places.values())
+    wall = WallClock() if options.live and places else None
+    make: dict[str, Callable[..., Sink]] = {
+        "jsonl": JsonLines,
+        "csv": CommaSeparated,
+        "coco": partial(Coco, pictures=options.pictures),
+        "mot": Mot,
+    }
+    for name, path in places.items():
+        refuse_input(path, options.inputs)
+        yield make[name](path, labels=labels, wall=wall, force=options.force)
+
+
+def _refuse_video(out: Path, tables: Iterable[Path]) -> None:
+    for path in tables:
+        if same_file(path, out):
+            raise ConfigError("the video and the report cannot be one file", where=str(path))
 
 
 def _refuse_ending(out: Path, options: SinkOptions) -> None:
