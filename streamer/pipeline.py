@@ -374,13 +374,16 @@ class Pipeline:
 
     def _analysed(self, result: Result) -> Result:
         frame, detections = result.frame, result.detections
+        failed, detected = result.failed, result.detected
         events: tuple[Event, ...] = ()
         for analyzer in self._analyzers:
             analysis = analyzer.update(frame, detections)
             detections, events = analysis.detections, events + analysis.events
             if analysis.image is not None:
                 frame = replace(frame, image=analysis.image)
-        return replace(result, frame=frame, detections=detections, events=events)
+            failed = failed if analysis.failed is None else analysis.failed
+            detected = detected if analysis.detected is None else analysis.detected
+        return replace(result, frame=frame, detections=detections, events=events, failed=failed, detected=detected)
 
     def _under_the_newest(self, result: Result) -> Result:
         detections = self._newest.lookup(result.frame, patience_ns=self._patience_ns)

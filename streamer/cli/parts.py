@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from streamer.analytics.privacy import hide
+from streamer.analytics.recorded import Recorded
 from streamer.cli.asked import model_options
 from streamer.cli.desk import Desk, Switch, recording_path
 from streamer.cli.fetching import fetching_shown
@@ -74,14 +75,18 @@ class Parts:
         return tuple(path for sink in self.sinks if isinstance(sink, Keeper) for path in sink.recorded_files)
 
 
-def open_parts(settings: Settings, stack: ExitStack) -> Parts:
-    """Open what `settings` ask for; `stack` closes it. Raises StreamerError for the first part that cannot be had."""
+def open_parts(settings: Settings, stack: ExitStack, *, recorded: Recorded | None = None) -> Parts:
+    """Open what `settings` ask for; `stack` closes it. recorded: what stands in for the model, if anything does.
+
+    Raises StreamerError for the first part that cannot be had.
+    """
     _look_first(settings)
-    inputs = inputs_of(settings)
+    inputs = inputs_of(settings, recorded)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
+    if recorded is not None and early is not None:
+        recorded.suit(early.info)
     _try_outputs(settings, early, inputs)
-    live = settings.policy != "all" if early is None else is_live(early, settings)
-    detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack, live=live))
+    detector, analyzers = (recorded, (recorded,)) if recorded is not None else _seeing(settings, early, stack)
     source = early or _source(settings, stack)
     view = _window(settings, stack)
     sinks = _sinks(settings, source, detector, inputs, stack)
@@ -93,11 +98,12 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     return Parts(source, detector, analyzers, tuple(sinks), view, desk)
 
 
-def inputs_of(settings: Settings) -> tuple[Path, ...]:
+def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Path, ...]:
     """Files and folders that are read, and that no output may replace."""
     uri = settings.source or ""
     path = Path(uri)
-    return (path,) if os.path.lexists(path) else tuple(map(Path, media_matching(uri)))
+    table = () if recorded is None else (recorded.path,)
+    return (*table, path) if os.path.lexists(path) else (*table, *map(Path, media_matching(uri)))
 
 
 def _look_first(settings: Settings) -> None:
@@ -175,6 +181,11 @@ def _described(info: SourceInfo) -> str:
 def is_live(source: Source, settings: Settings) -> bool:
     """Whether the newest frame will win."""
     return source.live if settings.policy == "auto" else settings.policy == "latest"
+
+
+def _seeing(settings: Settings, source: Source | None, stack: ExitStack) -> tuple[Detector, tuple[Analyzer, ...]]:
+    live = settings.policy != "all" if source is None else is_live(source, settings)
+    return _hiding(settings, _detector(settings, _input_size_px(settings, source), stack, live=live))
 
 
 def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitStack, *, live: bool) -> Detector:

@@ -103,13 +103,15 @@ class Document:
         rows.at = at + len(data)
 
     def _begin(self) -> None:
-        """Write the empty lists into the file that was claimed."""
+        """Write the lists, empty and with as many spaces as one page holds, into the file that was claimed."""
+        fixed_bytes = sum(len(piece) for piece, _ in self._pieces())
+        spaces = b" " * (max(0, PAGE_BYTES - fixed_bytes) // len(self._lists))
         text = bytearray()
         for piece, rows in self._pieces():
             text += piece
             if rows is not None:
                 rows.begin = rows.at = len(text)
-                text += b" " * PAGE_BYTES
+                text += spaces
                 rows.end = len(text)
         self._claim.write(bytes(text))
         self._claim.close()
