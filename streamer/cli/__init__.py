@@ -32,6 +32,8 @@ streamer photos/ boxed/ -m ssd_mobilenet_v2_320 --classes person,car : pictures,
 
 streamer test: --no-show --jsonl seen.jsonl -m MODEL : a pattern, without window or camera
 
+streamer render seen.jsonl -s clip.mp4 -o out.mp4 --conf 0.8 : drawn again from what a run saw
+
 Every flag is also a variable (STREAMER_CONF for --conf) and a line of a settings file (conf: 0.4)."""
 
 _USAGE_ERROR = cast("type[Exception]", typer.BadParameter.__mro__[2])

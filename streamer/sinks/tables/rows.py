@@ -19,18 +19,31 @@ class Row:
     """One detection. Pixels and scores are float32, as the shortest decimals that give the very same float32 again.
 
     box: x1 y1 x2 y2 in pixels. box_norm: the same divided by width and height, to 0.000001.
-    xywh, xywh_norm: left, top, width and height, likewise. area: in square pixels. track_id: None where nobody tracks.
+    track_id: None where nobody tracks.
     """
 
     box: Box
     box_norm: Box
-    xywh: Box
-    xywh_norm: Box
-    area: float
     class_id: int
     label: str
     score: float
     track_id: int | None
+
+    @property
+    def xywh(self) -> Box:
+        """Left, top, width and height in pixels, the last two to 0.000001."""
+        return _with_sides(self.box)
+
+    @property
+    def xywh_norm(self) -> Box:
+        """The same divided by width and height of the frame."""
+        return _with_sides(self.box_norm)
+
+    @property
+    def area(self) -> float:
+        """In square pixels, to 0.0001."""
+        _, _, width, height = self.xywh
+        return round(width * height, 4)
 
 
 def frame_fields(result: Result, wall: WallClock | None) -> dict[str, Any]:
@@ -52,22 +65,16 @@ def frame_fields(result: Result, wall: WallClock | None) -> dict[str, Any]:
 def rows_of(result: Result, labels: Labels) -> list[Row]:
     """The detections of a frame, highest score first."""
     seen = result.detections
-    sides = seen.boxes[:, 2:] - seen.boxes[:, :2]
-    xywh = np.hstack((seen.boxes[:, :2], sides))
-    size_px = np.array(result.frame.size_px * 2, np.float64)
     columns = (
         exact(seen.boxes),
-        np.round(seen.boxes / size_px, 6).tolist(),
-        exact(xywh),
-        np.round(xywh / size_px, 6).tolist(),
-        exact(sides.prod(axis=1)),
+        np.round(seen.boxes / np.array(result.frame.size_px * 2, np.float64), 6).tolist(),
         seen.class_ids.tolist(),
         exact(seen.scores),
         [None] * len(seen) if seen.track_ids is None else seen.track_ids.tolist(),
     )
     return [
-        Row(box, box_norm, corner, corner_norm, area, class_id, labels.name(class_id), score, track_id)
-        for box, box_norm, corner, corner_norm, area, class_id, score, track_id in zip(*columns, strict=True)
+        Row(box, box_norm, class_id, labels.name(class_id), score, track_id)
+        for box, box_norm, class_id, score, track_id in zip(*columns, strict=True)
     ]
 
 
@@ -75,3 +82,8 @@ def exact(values: NDArray[np.float32]) -> list[Any]:
     """The values as Python floats that are written with as few digits as tell each float32 from its neighbours."""
     shortest: list[Any] = values.astype(np.str_).astype(np.float64).tolist()
     return shortest
+
+
+def _with_sides(box: Box) -> Box:
+    x1, y1, x2, y2 = box
+    return x1, y1, round(x2 - x1, 6), round(y2 - y1, 6)

@@ -85,7 +85,7 @@ def test_rows_say_what_the_lines_say(tmp_path: Path) -> None:
         "image_id": 8,
         "category_id": 1,
         "bbox": [10.004, 20.0, 69.996, 40.126],
-        "area": 2808.6594,
+        "area": 2808.6595,
         "iscrowd": 0,
         "score": 0.912345,
         "bbox_norm": [0.062525, 0.166667, 0.437475, 0.334383],
