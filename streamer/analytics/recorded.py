@@ -119,9 +119,15 @@ class Recorded:
             logger.warning("%s: not one of %d frames is in it: is it of another clip?", self._name, frames)
         elif self._missing:
             logger.warning("%s: %d of %d frames are not in it; they have no boxes", self._name, self._missing, frames)
-        left = len(self._table.rows) - len(self._used)
-        if left and self._whole and self._used:
-            logger.warning("%s: %d of its %d frames did not come", self._name, left, len(self._table.rows))
+        if self._whole and self._used:
+            self._say_what_did_not_come()
+
+    def _say_what_did_not_come(self) -> None:
+        """Of one file of many, the others need not come."""
+        used = {row.source for row in self._table.rows if row.line in self._used}
+        due = [row for row in self._table.rows if row.source in used or not self._one_file]
+        if len(due) > len(self._used):
+            logger.warning("%s: %d of its %d frames did not come", self._name, len(due) - len(self._used), len(due))
 
     def _wanted(self, found: Detections) -> Detections:
         kept = found.scores.astype(np.float64) >= self.conf  # as from_raw compares them

@@ -149,9 +149,18 @@ def test_of_a_folder_each_file_gets_its_own(tmp_path: Path) -> None:
     assert scores(seen(made, frame(4, source="v/c.mp4", pts_s=0.0))) == []
 
 
-def test_one_file_of_a_folders_table_is_found_by_its_name(tmp_path: Path) -> None:
-    lines = [line(0, source="v/a.mp4", detections=[]), line(1, source="v/clip.mp4", pts_s=0.0)]
-    assert scores(seen(recorded(tmp_path, *lines), frame(0, source="clip.mp4"))) == [0.9, 0.5]
+def test_one_file_of_a_folders_table_is_found_by_its_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = recorded(tmp_path, line(0, source="v/a.mp4", detections=[]), line(1, source="v/clip.mp4", pts_s=0.0))
+    assert scores(seen(made, frame(0, source="clip.mp4"))) == [0.9, 0.5]
+    made.close()
+    assert not caplog.records
+
+
+def test_a_file_of_a_folder_that_does_not_come_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = recorded(tmp_path, line(0, source="v/a.mp4"), line(1, source="v/b.mp4", pts_s=0.0), source=FOLDER)
+    seen(made, frame(0, source="v/b.mp4"))
+    made.close()
+    assert "1 of its 2 frames did not come" in caplog.text
 
 
 def test_pictures_are_found_by_their_file(tmp_path: Path) -> None:
