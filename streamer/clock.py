@@ -1,7 +1,7 @@
 """Time, and what is measured with it.
 
-Inside streamer all time is monotonic nanoseconds; the wall clock appears in names and logs only. The clock is an
-argument, so tests move it by hand and never sleep.
+Inside streamer all time is monotonic nanoseconds; the wall clock appears in names, logs and tables only. The clock is
+an argument, so tests move it by hand and never sleep.
 """
 
 import threading

@@ -103,11 +103,15 @@ class Analysis:
 
     image: the picture as it may be seen from here on, of the frame's size: it takes the place of the frame's own for
     whoever comes after, and nobody there gets the other one. None leaves the frame as it is.
+    failed, detected: as in Result, where the analyzer knows it better than the run does, because the detections are
+    those of another run; None leaves it.
     """
 
     detections: Detections
     events: tuple[Event, ...] = ()
     image: Image | None = None
+    failed: bool | None = None
+    detected: bool | None = None
 
 
 class Analyzer(Protocol):

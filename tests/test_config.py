@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,8 @@ from streamer.config.files import MAX_BYTES
 from streamer.errors import ConfigError
 from streamer.models.options import Scale
 from streamer.sources.options import CameraBackend
+
+WRITTEN = ("record", "jsonl", "csv", "coco", "mot", "summary")
 
 
 def written(folder: Path, text: str, *, name: str = "settings.yaml") -> Path:
@@ -150,8 +153,7 @@ def test_of_two_that_exclude_each_other_the_higher_layer_wins(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("name", "other"),
-    [(name, other) for name in ("record", "jsonl", "summary") for other in ("labels", "model", "config")]
-    + [("record", "jsonl"), ("record", "summary"), ("jsonl", "summary")],
+    [(name, other) for name in WRITTEN for other in ("labels", "model", "config")] + list(combinations(WRITTEN, 2)),
 )
 def test_what_is_written_is_no_other_place_however_it_is_spelled(tmp_path: Path, name: str, other: str) -> None:
     taken = written(tmp_path, "")

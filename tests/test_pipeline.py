@@ -102,6 +102,30 @@ def test_analyzers_see_every_frame_and_pass_more_on() -> None:
     assert all(len(result.detections) == 0 for result in sink.results)
 
 
+def test_an_analyzer_may_know_better_how_a_frame_was_seen() -> None:
+    class Elsewhere:
+        def update(self, frame: Frame, detections: Detections) -> Analysis:
+            return [
+                Analysis(detections),
+                Analysis(detections, detected=False),
+                Analysis(Detections.unknown(), failed=True, detected=False),
+            ][frame.index]
+
+    class Onlooker:
+        def update(self, frame: Frame, detections: Detections) -> Analysis:
+            del frame
+            return Analysis(detections)
+
+    sink = ListSink()
+    report = Pipeline(ScriptedSource(3), FakeDetector(), [sink], analyzers=[Elsewhere(), Onlooker()]).run()
+    assert [(result.detected, result.failed) for result in sink.results] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    assert check(report.ledger).inferred == 3
+
+
 class OwnClass(FakeDetector):
     """Sees on a frame of `ScriptedSource` one thing, of the class that is the frame's number."""
 

@@ -19,6 +19,7 @@ from streamer.cli.flags import with_settings
 from streamer.cli.inspect import inspect_command
 from streamer.cli.logs import safe_lines, write_stderr
 from streamer.cli.models import models_app
+from streamer.cli.render import render_command
 from streamer.cli.run import run_verb
 from streamer.errors import StreamerError
 
@@ -30,6 +31,8 @@ streamer clip.mp4 out.mp4 -m MODEL : a file, annotated
 streamer photos/ boxed/ -m ssd_mobilenet_v2_320 --classes person,car : pictures, and a model by name
 
 streamer test: --no-show --jsonl seen.jsonl -m MODEL : a pattern, without window or camera
+
+streamer render seen.jsonl -s clip.mp4 -o out.mp4 --conf 0.8 : drawn again from what a run saw
 
 Every flag is also a variable (STREAMER_CONF for --conf) and a line of a settings file (conf: 0.4)."""
 
@@ -49,10 +52,11 @@ app.command("run", help="Watch, record, report: SOURCE through the model to a wi
 )
 app.command("inspect", help="Say what a model takes and gives, and how sure that is.")(inspect_command)
 app.command("bench", help="Measure every stage of a run, beside the loop that how-tos have.")(bench_command)
+app.command("render", help="Draw again what a run saw, from the lines of its --jsonl, without a model.")(render_command)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "inspect", "bench", "models", "config"})
+VERBS = frozenset({"run", "inspect", "bench", "render", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 
 import streamer
 from streamer.analytics.privacy import hide
+from streamer.analytics.recorded import Recorded
 from streamer.cli.asked import model_options
 from streamer.cli.desk import Desk, Switch, recording_path
 from streamer.cli.fetching import fetching_shown
@@ -78,14 +79,18 @@ class Parts:
         return tuple(path for sink in self.sinks if isinstance(sink, Keeper) for path in sink.recorded_files)
 
 
-def open_parts(settings: Settings, stack: ExitStack) -> Parts:
-    """Open what `settings` ask for; `stack` closes it. Raises StreamerError for the first part that cannot be had."""
+def open_parts(settings: Settings, stack: ExitStack, *, recorded: Recorded | None = None) -> Parts:
+    """Open what `settings` ask for; `stack` closes it. recorded: what stands in for the model, if anything does.
+
+    Raises StreamerError for the first part that cannot be had.
+    """
     _look_first(settings)
-    inputs = inputs_of(settings)
+    inputs = inputs_of(settings, recorded)
     early = None if is_camera(settings.source or "") else _source(settings, stack)
+    if recorded is not None and early is not None:
+        recorded.suit(early.info)
     _try_outputs(settings, early, inputs)
-    live = settings.policy != "all" if early is None else is_live(early, settings)
-    detector, analyzers = _hiding(settings, _detector(settings, _input_size_px(settings, early), stack, live=live))
+    detector, analyzers = (recorded, (recorded,)) if recorded is not None else _seeing(settings, early, stack)
     source = early or _source(settings, stack)
     view = _window(settings, stack)
     sinks = _sinks(settings, source, detector, inputs, stack)
@@ -97,11 +102,12 @@ def open_parts(settings: Settings, stack: ExitStack) -> Parts:
     return Parts(source, detector, analyzers, tuple(sinks), view, desk)
 
 
-def inputs_of(settings: Settings) -> tuple[Path, ...]:
+def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Path, ...]:
     """Files and folders that are read, and that no output may replace."""
     uri = settings.source or ""
     path = Path(uri)
-    return (path,) if os.path.lexists(path) else tuple(map(Path, media_matching(uri)))
+    table = () if recorded is None else (recorded.path,)
+    return (*table, path) if os.path.lexists(path) else (*table, *map(Path, media_matching(uri)))
 
 
 def _look_first(settings: Settings) -> None:
@@ -123,9 +129,20 @@ def _try_outputs(settings: Settings, source: Source | None, inputs: tuple[Path, 
     """
     info = SourceInfo(settings.source or "") if source is None else source.info
     options = _sink_options(settings, source, inputs)
-    out, jsonl = (None if path is not None and is_stream(path) else path for path in (options.out, options.jsonl))
-    for sink in open_sinks(replace(options, out=out, jsonl=jsonl), labels=Labels(), source=info):
+    tried = replace(
+        options,
+        out=_no_stream(options.out),
+        jsonl=_no_stream(options.jsonl),
+        csv=_no_stream(options.csv),
+        coco=_no_stream(options.coco),
+        mot=_no_stream(options.mot),
+    )
+    for sink in open_sinks(tried, labels=Labels(), source=info):
         sink.close()
+
+
+def _no_stream(path: Path | None) -> Path | None:
+    return None if path is None or is_stream(path) else path
 
 
 def _input_size_px(settings: Settings, source: Source | None) -> tuple[int, int] | None:
@@ -172,6 +189,11 @@ def is_live(source: Source, settings: Settings) -> bool:
     return source.live if settings.policy == "auto" else settings.policy == "latest"
 
 
+def _seeing(settings: Settings, source: Source | None, stack: ExitStack) -> tuple[Detector, tuple[Analyzer, ...]]:
+    live = settings.policy != "all" if source is None else is_live(source, settings)
+    return _hiding(settings, _detector(settings, _input_size_px(settings, source), stack, live=live))
+
+
 def _detector(settings: Settings, size_px: tuple[int, int] | None, stack: ExitStack, *, live: bool) -> Detector:
     options = model_options(settings, live=live)
     if settings.blur:
@@ -207,12 +229,15 @@ def _sink_options(settings: Settings, source: Source | None, inputs: tuple[Path,
         out=None if record is None else Path(record),
         folder=record is not None and record.endswith("/"),
         jsonl=settings.jsonl,
+        csv=settings.csv,
+        coco=settings.coco,
+        mot=settings.mot,
+        live=source is None or source.live,
         force=settings.force,
         video=video_options(settings),
         segment_s=settings.segment,
         keep=Keep() if settings.keep is None else Keep(*kept_of(settings.keep)),
         clips=_clip_options(settings),
-        live=source is not None and is_live(source, settings),
         looped=settings.loop,
         inputs=inputs,
         many=source is not None and source.info.several,
@@ -267,7 +292,7 @@ def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> l
             active=False,
             name_next=named,
             from_files=source.info.kind == "video" and not settings.loop,
-            live=is_live(source, settings),
+            live=source.live,
         )
     except SinkOpenError as error:
         logger.warning("the key r can record nothing: %s", error)

@@ -1,12 +1,13 @@
 """One run of the command line: opens the parts, runs the pipeline, says what happened, and finds the exit code.
 
-The parts are opened in parts.py; this is what is around them. Called by the verb run.
+The parts are opened in parts.py; this is what is around them. Called by the verbs run and render.
 """
 
 import logging
 from contextlib import ExitStack
 from pathlib import Path
 
+from streamer.analytics.recorded import Recorded
 from streamer.cli.failures import code_of, told
 from streamer.cli.logs import Outlet
 from streamer.cli.parts import Parts, inputs_of, open_parts
@@ -22,10 +23,13 @@ logger = logging.getLogger(__name__)
 
 
 class Session:
-    """One run, from checked settings to an exit code."""
+    """One run, from checked settings to an exit code. recorded: what stands in for the model, if anything does."""
 
-    def __init__(self, resolved: Resolved, *, outlet: Outlet, signals: Signals) -> None:
+    def __init__(
+        self, resolved: Resolved, *, outlet: Outlet, signals: Signals, recorded: Recorded | None = None
+    ) -> None:
         self._resolved = resolved
+        self._recorded = recorded
         self._outlet = outlet
         self._signals = signals
         self._parts: Parts | None = None
@@ -59,9 +63,9 @@ class Session:
     def _joined(self, opened: ExitStack, told: ExitStack) -> Pipeline:
         settings = self._resolved.settings
         if settings.summary is not None:
-            inputs = inputs_of(settings)
+            inputs = inputs_of(settings, self._recorded)
             self._summary_path = claim_summary(settings.summary, inputs=inputs, force=settings.force)
-        parts = self._parts = open_parts(settings, opened)
+        parts = self._parts = open_parts(settings, opened, recorded=self._recorded)
         progress = told.enter_context(
             open_progress(
                 parts.source.info,

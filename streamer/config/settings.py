@@ -248,6 +248,9 @@ class Settings(BaseModel):
     snapshot_dir: Annotated[FilePath, Setting("record", "Where the key s puts pictures.", metavar="DIR")] = Path()
 
     jsonl: Annotated[FilePath | None, Setting("report", "A line of JSON for each frame.", metavar="FILE")] = None
+    csv: Annotated[FilePath | None, Setting("report", "A row of CSV for each detection.", metavar="FILE")] = None
+    coco: Annotated[FilePath | None, Setting("report", "A data set of COCO.", metavar="FILE")] = None
+    mot: Annotated[FilePath | None, Setting("report", "A line of MOTChallenge each.", metavar="FILE")] = None
     summary: Annotated[FilePath | None, Setting("report", "At the end, what happened as JSON.", metavar="FILE")] = None
 
     blur: Annotated[
@@ -286,10 +289,11 @@ class Settings(BaseModel):
     def _shared_places(self) -> Iterator[tuple[str, str]]:
         """What is written must be no place that is read or written besides, however the two are spelled."""
         taken: dict[str, str] = {}
-        for name in ("config", "model", "labels", "card", "font", "record", "jsonl", "summary"):
+        written = ("record", "jsonl", "csv", "coco", "mot", "summary")
+        for name in ("config", "model", "labels", "card", "font", *written):
             path: str | Path | None = getattr(self, name)
             if path is None:
                 continue
             other = taken.setdefault(os.path.realpath(path), name)
-            if other != name and name in {"record", "jsonl", "summary"}:
+            if other != name and name in written:
                 yield name, f"must be a place of its own, not that of {other}"

@@ -30,6 +30,7 @@ class Finishing:
         if not self._analyzers:
             return result
         frame, detections = result.frame, result.detections
+        failed, detected = result.failed, result.detected
         events: tuple[Event, ...] = ()
         with span("analyse", frame.index):
             for analyzer in self._analyzers:
@@ -37,7 +38,9 @@ class Finishing:
                 detections, events = analysis.detections, events + analysis.events
                 if analysis.image is not None:
                     frame = replace(frame, image=analysis.image)
-        return replace(result, frame=frame, detections=detections, events=events)
+                failed = failed if analysis.failed is None else analysis.failed
+                detected = detected if analysis.detected is None else analysis.detected
+        return replace(result, frame=frame, detections=detections, events=events, failed=failed, detected=detected)
 
     def drawn(self, result: Result) -> Result:
         """With its detections on its picture; from any thread."""

@@ -3,8 +3,10 @@
 Importing this imports neither cv2 nor av; opening does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from streamer.labels import Labels
 from streamer.sinks.conditions import Condition, Happening
 from streamer.sinks.options import STDOUT, WRITABLE_PICTURES, WRITABLE_VIDEOS, ClipOptions, SinkOptions
 from streamer.sinks.outfile import refuse_input, same_file
-from streamer.sinks.tables import JsonLines
+from streamer.sinks.tables import Coco, CommaSeparated, JsonLines, Mot, WallClock
 
 if TYPE_CHECKING:
     from streamer.sinks.recorder import Recorder
@@ -44,8 +46,7 @@ def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iter
         yield _open_out(options.out, options, labels, source)
     if options.clips is not None:
         yield _open_clips(options.clips, options, labels, source)
-    if options.jsonl is not None:
-        yield _open_jsonl(options.jsonl, options, labels)
+    yield from _open_tables(options, labels)
 
 
 def _open_out(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
@@ -91,6 +92,8 @@ def _open_folder(out: Path, options: SinkOptions, labels: Labels, source: Source
 
 
 def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
+    if options.pictures:
+        raise ConfigError("clips are kept of what moves, and these are pictures", where="clip_on")
     from streamer.sinks.clips import Clips  # noqa: PLC0415 - see above
 
     return Clips(
@@ -112,11 +115,29 @@ def _from_files(options: SinkOptions, source: SourceInfo) -> bool:
     return source.kind in {"video", "sequence"} and not options.looped
 
 
-def _open_jsonl(path: Path, options: SinkOptions, labels: Labels) -> Sink:
-    if options.out is not None and same_file(path, options.out):
-        raise ConfigError("the video and the report cannot be one file", where=str(path))
-    refuse_input(path, options.inputs)
-    return JsonLines(path, labels=labels, force=options.force)
+def _open_tables(options: SinkOptions, labels: Labels) -> Iterator[Sink]:
+    places = options.tables
+    for (name, path), (other, other_path) in combinations(places.items(), 2):
+        if same_file(path, other_path):
+            raise ConfigError(f"{name} and {other} cannot be one file", where=str(path))
+    if options.out is not None:
+        _refuse_video(options.out, places.values())
+    wall = WallClock() if options.live and places else None
+    make: dict[str, Callable[..., Sink]] = {
+        "jsonl": JsonLines,
+        "csv": CommaSeparated,
+        "coco": partial(Coco, pictures=options.pictures),
+        "mot": Mot,
+    }
+    for name, path in places.items():
+        refuse_input(path, options.inputs)
+        yield make[name](path, labels=labels, wall=wall, force=options.force)
+
+
+def _refuse_video(out: Path, tables: Iterable[Path]) -> None:
+    for path in tables:
+        if same_file(path, out):
+            raise ConfigError("the video and the report cannot be one file", where=str(path))
 
 
 def _refuse_ending(out: Path, options: SinkOptions) -> None:

@@ -65,12 +65,12 @@ class SinkOptions:
     out: a video (.mp4, .mov, .mkv, .webm, .ts), a picture (.png, .jpg, .jpeg), `-` for a stream on standard output, or
     a folder in which each input keeps its name; None keeps none.
     folder: `out` is a folder, whatever it is called; one that is there is a folder anyway.
-    jsonl: a file with one line a frame; None writes none.
+    jsonl, csv, coco, mot: a file with a table of what was seen, in that format; None writes none.
     force: replace files that exist. Inputs are never replaced.
     video: how videos are made.
     segment_s: a new file so often; None is one for all. keep: what of them stays.
     clips: clips of what happens; None makes none.
-    live: the frames come at their own time: segments follow the clock, and a full disk is waited out.
+    live: the frames come at their own time: parts follow the clock, tables say it, a full disk is waited out.
     looped: the input begins again at its end, so that its sound cannot follow.
     inputs: files and folders that are being read, so that no output can be one of them.
     many: several inputs, so that `out` must be a folder.
@@ -80,13 +80,22 @@ class SinkOptions:
     out: Path | None = None
     folder: bool = False
     jsonl: Path | None = None
+    csv: Path | None = None
+    coco: Path | None = None
+    mot: Path | None = None
+    live: bool = False
     force: bool = False
     video: VideoOptions = field(default_factory=VideoOptions)
     segment_s: float | None = None
     keep: Keep = field(default_factory=Keep)
     clips: ClipOptions | None = None
-    live: bool = False
     looped: bool = False
     inputs: tuple[Path, ...] = ()
     many: bool = False
     pictures: bool = False
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The tables that are asked for, by format."""
+        places = {"jsonl": self.jsonl, "csv": self.csv, "coco": self.coco, "mot": self.mot}
+        return {name: path for name, path in places.items() if path is not None}

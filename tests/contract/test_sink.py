@@ -14,7 +14,7 @@ from streamer.labels import Labels
 from streamer.sinks.folder import Folder
 from streamer.sinks.pictures import Pictures
 from streamer.sinks.recorder import Recorder
-from streamer.sinks.tables import JsonLines
+from streamer.sinks.tables import Coco, CommaSeparated, JsonLines, Mot
 from tests.sinks.scenes import results
 
 Make = Callable[[Path], Sink]
@@ -24,22 +24,28 @@ SINKS: dict[str, Make] = {
     "pictures": lambda folder: Pictures(folder / "out.png"),
     "jsonl": lambda folder: JsonLines(folder / "out.jsonl", labels=Labels()),
     "folder of videos": lambda folder: Folder(folder / "out", new_recorder=partial(Recorder, fps=10)),
+    "csv": lambda folder: CommaSeparated(folder / "out.csv", labels=Labels()),
+    "coco": lambda folder: Coco(folder / "out.json", labels=Labels()),
+    "mot": lambda folder: Mot(folder / "out.txt", labels=Labels()),
     "folder of pictures": lambda folder: Folder(folder / "out", pictures=True),
 }
 
 FILLED_DISK = """
 import resource, sys
 from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from streamer.errors import SinkError
+from streamer.frame import Detections
 from tests.contract.test_sink import SINKS
 from tests.sinks.scenes import results
 
+seen = Detections.from_raw([[10, 20, 80, 60]], [0.9], [1], size_px=(160, 120))
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 sink = SINKS[sys.argv[1]](Path(sys.argv[2]))
 try:
     for one in results(2000, scene="noisy"):
-        sink.write(one)
+        sink.write(replace(one, detections=seen))
     sink.close()
 except SinkError as error:
     sink.close()
@@ -131,7 +137,7 @@ def test_a_place_that_is_not_there_is_refused_at_once(make: Make, tmp_path: Path
     assert raised.value.hint
 
 
-@pytest.mark.parametrize("name", ["recorder", "jsonl", "folder of videos", "pictures", "folder of pictures"])
+@pytest.mark.parametrize("name", list(SINKS))
 def test_a_full_disk_is_a_sink_error_and_close_is_quiet_after_it(name: str, tmp_path: Path) -> None:
     pytest.importorskip("resource")
     command = [sys.executable, "-c", FILLED_DISK, name, str(tmp_path)]

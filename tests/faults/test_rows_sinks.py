@@ -50,7 +50,7 @@ def test_row_40_a_place_that_cannot_be_written_is_told_before_a_camera_is_opened
     }[case]
     if case == "read-only" and not Path("/sys/kernel").is_dir():
         pytest.skip("needs sysfs")
-    for flag in ([place], ["--record", place], ["--jsonl", place]):
+    for flag in ([place], ["--record", place], *([f"--{name}", place] for name in ("jsonl", "csv", "coco", "mot"))):
         ended = streamer("0", *flag, "--no-show")
         assert ended.code == 5
         assert len(ended.errors) == 1

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,16 @@ from streamer.sinks import SinkOptions, open_sinks
 from streamer.sinks.folder import Folder
 from streamer.sinks.pictures import Pictures
 from streamer.sinks.recorder import Recorder
-from streamer.sinks.tables import JsonLines
+from streamer.sinks.tables import Coco, CommaSeparated, JsonLines, Mot
 from tests.sinks.scenes import grey, result
 
 INFO = SourceInfo("clip.avi", fps=10.0)
+TABLES = ("jsonl", "csv", "coco", "mot")
+
+
+def table_at(path: Path, name: str, options: SinkOptions = SinkOptions()) -> SinkOptions:  # noqa: B008 - it is frozen
+    """`options` with a table in the format `name` at `path`."""
+    return replace(options, **{name: path})  # type: ignore[arg-type]
 
 
 def refused(options: SinkOptions) -> StreamerError:
@@ -108,6 +117,46 @@ def test_a_place_that_cannot_be_written_says_why(
     assert error.exit_code == 5
     assert f"{path}: {text}" in str(error)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_each_format_has_a_table_of_its_own(tmp_path: Path) -> None:
+    options = SinkOptions(jsonl=tmp_path / "a", csv=tmp_path / "b", coco=tmp_path / "c", mot=tmp_path / "d")
+    assert kinds(options) == [JsonLines, CommaSeparated, Coco, Mot]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "other"), list(combinations(TABLES, 2)))
+def test_no_two_tables_are_one_file(tmp_path: Path, name: str, other: str) -> None:
+    (tmp_path / "a").write_text("mine")
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    error = refused(table_at(tmp_path / "a", name, replace(table_at(tmp_path / "b", other), force=True)))
+    assert isinstance(error, ConfigError)
+    assert f"{name} and {other} cannot be one file" in str(error)
+    assert (tmp_path / "a").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_keep_to_the_rules_of_places(tmp_path: Path, name: str) -> None:
+    taken, given = tmp_path / "taken", tmp_path / "clip.mp4"
+    taken.write_text("mine")
+    given.write_text("film")
+    assert "exists already (--force replaces it)" in str(refused(table_at(taken, name)))
+    assert "its folder does not exist" in str(refused(table_at(tmp_path / "none" / "a", name)))
+    inputs = SinkOptions(inputs=(given,), force=True)
+    assert "is an input" in str(refused(table_at(given, name, inputs)))
+    both = table_at(tmp_path / "a.mp4", name, SinkOptions(out=tmp_path / "a.mp4"))
+    assert "the video and the report cannot be one file" in str(refused(both))
+    assert sorted(tmp_path.iterdir()) == [given, taken]
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("live", [True, False])
+def test_tables_of_a_live_source_say_when(tmp_path: Path, name: str, *, live: bool) -> None:
+    (sink,) = open_sinks(table_at(tmp_path / "o", name, SinkOptions(live=live)), labels=Labels(), source=INFO)
+    one = result(grey(1))
+    sink.write(replace(one, frame=replace(one.frame, captured_ns=time.monotonic_ns())))
+    sink.close()
+    assert (f"{datetime.now(UTC):%Y-}" in (tmp_path / "o").read_text()) == (live and name != "mot")
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.png", "out.jsonl"])

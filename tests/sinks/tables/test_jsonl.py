@@ -5,16 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from streamer.errors import SinkError
 from streamer.frame import Detections, Result
-from streamer.labels import Labels
-from streamer.sinks.tables import JsonLines
+from streamer.sinks.tables import JsonLines, WallClock
+from streamer.sinks.tables.rows import rows_of
 from tests.sinks.scenes import grey, result
-
-LABELS = Labels({1: "Gänse", 2: 'a "b"'})
+from tests.sinks.tables.samples import LABELS, seen
 
 
 def lines(path: Path, *written: Result) -> list[dict[str, Any]]:
@@ -28,12 +31,6 @@ def lines(path: Path, *written: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def seen(*, tracks: bool = False) -> Detections:
-    boxes = [[10.004, 20.0, 80.0, 60.126], [0.0, 0.0, 160.0, 120.0]]
-    detections = Detections.from_raw(boxes, [0.912345, 0.5], [1, 17], size_px=(160, 120))
-    return replace(detections, track_ids=np.array([3, 4])) if tracks else detections
-
-
 def test_a_line_holds_what_was_seen_in_pixels_and_normalised(tmp_path: Path) -> None:
     one = replace(result(grey(0), 7, pts_s=0.7, epoch=2, source="a.avi"), detections=seen().aged(12_345_678))
     (line,) = lines(tmp_path / "out.jsonl", one)
@@ -41,6 +38,7 @@ def test_a_line_holds_what_was_seen_in_pixels_and_normalised(tmp_path: Path) -> 
         "index": 7,
         "source": "a.avi",
         "pts_s": 0.7,
+        "wall_time": None,
         "epoch": 2,
         "size": [160, 120],
         "failed": False,
@@ -48,11 +46,11 @@ def test_a_line_holds_what_was_seen_in_pixels_and_normalised(tmp_path: Path) -> 
         "age_ms": 12.346,
         "detections": [
             {
-                "box": [10.0, 20.0, 80.0, 60.13],
+                "box": [10.004, 20.0, 80.0, 60.126],
                 "box_norm": [0.062525, 0.166667, 0.5, 0.50105],
                 "class_id": 1,
                 "label": "Gänse",
-                "score": 0.9123,
+                "score": 0.912345,
             },
             {"box": [0, 0, 160, 120], "box_norm": [0, 0, 1, 1], "class_id": 17, "label": "#17", "score": 0.5},
         ],
@@ -69,6 +67,29 @@ def test_a_line_says_whose_detections_it_holds(tmp_path: Path) -> None:
 def test_tracks_are_named_where_there_are_any(tmp_path: Path) -> None:
     (line,) = lines(tmp_path / "out.jsonl", replace(result(grey(0)), detections=seen(tracks=True)))
     assert [row["track_id"] for row in line["detections"]] == [3, 4]
+
+
+def test_of_a_live_source_a_line_says_when_its_frame_was_captured(tmp_path: Path) -> None:
+    wall = WallClock(wall_ns=lambda: 1_738_367_999_123_400_000, monotonic_ns=lambda: 5_000_000_000)
+    sink = JsonLines(tmp_path / "out.jsonl", labels=LABELS, wall=wall)
+    one = result(grey(0))
+    sink.write(replace(one, frame=replace(one.frame, captured_ns=4_000_000_000)))
+    sink.close()
+    assert json.loads((tmp_path / "out.jsonl").read_text())["wall_time"] == "2025-01-31T23:59:58.123Z"
+
+
+@given(
+    hnp.arrays(np.float32, (6, 4), elements=st.floats(0, 16384, width=32)),
+    hnp.arrays(np.float32, 6, elements=st.floats(0, 1, width=32)),
+)
+@settings(max_examples=50, deadline=None)
+def test_boxes_and_scores_come_back_bit_for_bit(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+    shown = Detections.from_raw(boxes, scores, np.zeros(6), size_px=(16384, 16384))
+    one = replace(result(grey(0)), detections=shown)
+    written = [(row.box, row.score) for row in rows_of(one, LABELS)]
+    again = json.loads(json.dumps(written))
+    assert np.array([box for box, _ in again], np.float32).reshape(-1, 4).tobytes() == shown.boxes.tobytes()
+    assert np.array([score for _, score in again], np.float32).tobytes() == shown.scores.tobytes()
 
 
 def test_a_frame_on_which_the_model_failed_says_so(tmp_path: Path) -> None:
@@ -100,7 +121,7 @@ def test_a_device_needs_no_force_and_a_full_one_is_an_error() -> None:
     if not path.is_char_device():
         pytest.skip("needs /dev/full")
     sink = JsonLines(path, labels=LABELS)
-    with pytest.raises(SinkError, match="disk is full; the first 0 lines are whole"):
+    with pytest.raises(SinkError, match="disk is full; the first 0 frames are whole"):
         sink.write(result(grey(0)))
     sink.close()
     assert sink.written == 0
