@@ -252,7 +252,9 @@ def test_what_a_browser_says_is_judged(played: Played, count: int) -> None:
 def test_one_browser_plays_them_all(clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(clip.read_bytes()[:4000])
-    good, bad, again = browser.play([clip, broken, clip], tmp_path)
+    ffmpeg("-i", clip, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", 8, tmp_path / "made.webm")
+    good, bad, webm, again = browser.play([clip, broken, tmp_path / "made.webm", clip], tmp_path)
     assert list(good.problems(duration_s=2.02, step_s=0.04, size_px=(320, 240))) == []
+    assert list(webm.problems(duration_s=2.02, step_s=0.04, size_px=(320, 240))) == []
     assert bad.error
     assert again.error == ""
