@@ -16,7 +16,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Colorspace as Matrix
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 # isort: on
 
@@ -33,6 +34,8 @@ __all__ = [
     "AudioResampler",
     "AudioStream",
     "InputContainer",
+    "Interpolation",
+    "Matrix",
     "OutputContainer",
     "Packet",
     "PictureType",

@@ -137,7 +137,7 @@ def _try_outputs(settings: Settings, source: Source | None, inputs: tuple[Path, 
         coco=_no_stream(options.coco),
         mot=_no_stream(options.mot),
     )
-    for sink in open_sinks(tried, labels=Labels(), source=info):
+    for sink in open_sinks(tried, labels=None, source=info):
         sink.close()
 
 

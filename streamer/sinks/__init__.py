@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["SinkOptions", "open_sinks"]
 
 
-def open_sinks(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> list[Sink]:
+def open_sinks(options: SinkOptions, *, labels: Labels | None, source: SourceInfo) -> list[Sink]:
     """The sinks that `options` ask for, all of them open, or none: what the first ones made is removed again.
 
-    labels: names for the report; source: what is read, whose rate and sound a video takes over.
+    labels: names for tables and conditions; None while no model is known, to see whether all can be written and nothing
+    else. source: what is read, whose rate and sound a video takes over.
 
     Raises ConfigError for an ending that nothing is written to, or that does not suit the input; SinkOpenError for a
     place that cannot be written, that holds something already, or that is an input.
@@ -41,7 +42,7 @@ def open_sinks(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> l
     return sinks
 
 
-def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iterator[Sink]:
+def _opened(options: SinkOptions, *, labels: Labels | None, source: SourceInfo) -> Iterator[Sink]:
     if options.out is not None:
         yield _open_out(options.out, options, labels, source)
     if options.clips is not None:
@@ -49,7 +50,7 @@ def _opened(options: SinkOptions, *, labels: Labels, source: SourceInfo) -> Iter
     yield from _open_tables(options, labels)
 
 
-def _open_out(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
+def _open_out(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> Sink:
     if str(out) != STDOUT and (options.folder or out.is_dir() or not out.suffix):
         return _open_folder(out, options, labels, source)
     _refuse_ending(out, options)
@@ -61,7 +62,7 @@ def _open_out(out: Path, options: SinkOptions, labels: Labels, source: SourceInf
     return _recorder(out, options, labels, source)
 
 
-def _recorder(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> "Recorder":
+def _recorder(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> "Recorder":
     from streamer.sinks.recorder import Recorder  # noqa: PLC0415 - see above
 
     return Recorder(
@@ -79,7 +80,7 @@ def _recorder(out: Path, options: SinkOptions, labels: Labels, source: SourceInf
     )
 
 
-def _open_folder(out: Path, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
+def _open_folder(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> Sink:
     from streamer.sinks.folder import Folder  # noqa: PLC0415 - see above
 
     return Folder(
@@ -91,7 +92,7 @@ def _open_folder(out: Path, options: SinkOptions, labels: Labels, source: Source
     )
 
 
-def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels, source: SourceInfo) -> Sink:
+def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> Sink:
     if options.pictures:
         raise ConfigError("clips are kept of what moves, and these are pictures", where="clip_on")
     from streamer.sinks.clips import Clips  # noqa: PLC0415 - see above
@@ -100,7 +101,7 @@ def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels, source
         clips.folder,
         source=source.name,
         condition=Condition(clips.when, labels),
-        labels=labels,
+        labels=labels or Labels(),
         pre_s=clips.pre_s,
         post_s=clips.post_s,
         video=options.video,
@@ -115,7 +116,7 @@ def _from_files(options: SinkOptions, source: SourceInfo) -> bool:
     return source.kind in {"video", "sequence"} and not options.looped
 
 
-def _open_tables(options: SinkOptions, labels: Labels) -> Iterator[Sink]:
+def _open_tables(options: SinkOptions, labels: Labels | None) -> Iterator[Sink]:
     places = options.tables
     for (name, path), (other, other_path) in combinations(places.items(), 2):
         if same_file(path, other_path):
@@ -131,7 +132,7 @@ def _open_tables(options: SinkOptions, labels: Labels) -> Iterator[Sink]:
     }
     for name, path in places.items():
         refuse_input(path, options.inputs)
-        yield make[name](path, labels=labels, wall=wall, force=options.force)
+        yield make[name](path, labels=labels or Labels(), wall=wall, force=options.force)
 
 
 def _refuse_video(out: Path, tables: Iterable[Path]) -> None:

@@ -120,12 +120,12 @@ class Clips:
         preroll = self._preroll_for(frame, result.image)
         preroll.add(result.image, time_s)
         ticks = round(time_s * TICKS_PER_S)
-        if not result.failed and result.detections.looked and self._condition.holds(result.detections):
-            self._happens(result, ticks)
         if self._event is not None:
             self._go_on(self._event, preroll)
-            if ticks > self._event.last_ticks + self._post_ticks + self._pre_ticks:
-                self._finish_event()
+        if self._event is not None and self._over(self._event, ticks, preroll):
+            self._finish_event()
+        if not result.failed and result.detections.looked and self._condition.holds(result.detections):
+            self._happens(result, ticks)
 
     def close(self) -> None:
         """Finish the clip that is under way. Raises SinkError where a clip could not be written."""
@@ -144,6 +144,11 @@ class Clips:
             size_px = image.shape[1], image.shape[0]
             self._preroll = PreRoll(self._recipe, size_px=size_px, length_s=self._pre_s, original=self._original)
         return self._preroll
+
+    def _over(self, event: _Event, ticks: int, preroll: PreRoll) -> bool:
+        """Whether a clip that begins with this frame would not touch it, and all of it has come out of the encoder."""
+        end_ticks = event.last_ticks + self._post_ticks
+        return ticks > end_ticks + self._pre_ticks and preroll.newest_ticks >= end_ticks
 
     def _happens(self, result: Result, ticks: int) -> None:
         event = self._event
@@ -188,7 +193,7 @@ class Clips:
                 event.clip = PacketFile(
                     OutFile(event.path, part=True),
                     self._recipe,
-                    stream=preroll.stream(),
+                    size_px=preroll.size_px,
                     zero_ticks=encoded[0].ticks,
                     original=self._original,
                 )

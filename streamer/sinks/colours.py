@@ -7,18 +7,22 @@ import cv2
 import numpy as np
 
 from streamer.frame import Image
-from streamer.pyav import VideoFrame, VideoReformatter
+from streamer.pyav import Interpolation, Matrix, VideoFrame, VideoReformatter
 
 UNSPECIFIED: Final = 2
 """How files say that they do not say, in ISO/IEC 23091-2."""
 
 _LIMITED, _FULL = 1, 2
 _PQ, _HLG = 16, 18
-_MATRICES: dict[int, str] = {1: "ITU709", 4: "FCC", 7: "SMPTE240M", 9: "BT2020", 10: "BT2020"}
-"""PyAV's name of a matrix by its number in ISO/IEC 23091-2; the others are, or are taken for, BT.601."""
+_MATRICES = {1: Matrix.ITU709, 4: Matrix.FCC, 7: Matrix.SMPTE240M, 9: Matrix.BT2020, 10: Matrix.BT2020}
+"""By their numbers in ISO/IEC 23091-2; the others are, or are taken for, BT.601."""
 _RGB = 0
 _HD_LINES = 720
 """Players that find no tags take BT.709 from here up, and BT.601 below."""
+
+
+_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+"""Without these flags swscale rounds down, and a recording is one to three levels of 255 darker than its pictures."""
 
 
 class Tags(NamedTuple):
@@ -34,19 +38,19 @@ class Tags(NamedTuple):
 class Colours:
     """How BGR becomes luma and chroma, and what the file says about it.
 
-    matrix: PyAV's name. full: luma takes 0 to 255, else 16 to 235.
+    matrix: as PyAV counts. full: luma takes 0 to 255, else 16 to 235.
     """
 
     tags: Tags
-    matrix: str
+    matrix: Matrix
     full: bool = False
 
     @classmethod
     def usual(cls, height: int) -> Self:
         """For a picture so many lines high that comes without any: what players would guess, and said."""
         if height >= _HD_LINES:
-            return cls(Tags(1, 1, 1, _LIMITED), "ITU709")
-        return cls(Tags(6, 6, 6, _LIMITED), "ITU601")
+            return cls(Tags(1, 1, 1, _LIMITED), Matrix.ITU709)
+        return cls(Tags(6, 6, 6, _LIMITED), Matrix.ITU601)
 
     @classmethod
     def of_source(cls, tags: Tags, *, height: int) -> Self:
@@ -58,8 +62,8 @@ class Colours:
         if tags.matrix == _RGB:
             return cls.usual(height)
         if tags.transfer in {_PQ, _HLG}:
-            return cls(Tags(1, 1, 1, _LIMITED), "ITU709")
-        return cls(tags, _MATRICES.get(tags.matrix, "ITU601"), full=tags.range == _FULL)
+            return cls(Tags(1, 1, 1, _LIMITED), Matrix.ITU709)
+        return cls(tags, _MATRICES.get(tags.matrix, Matrix.ITU601), full=tags.range == _FULL)
 
 
 class FrameMaker:
@@ -91,5 +95,6 @@ class FrameMaker:
             format=self._format,
             src_color_range="JPEG",
             dst_color_range="JPEG" if self._full else "MPEG",
-            dst_colorspace=self._colours.matrix,  # type: ignore[arg-type]  # the stubs say int; PyAV 14 takes names only
+            dst_colorspace=self._colours.matrix,
+            interpolation=_EXACT,
         )

@@ -13,7 +13,7 @@ and recorder.py ask it; nothing of it runs as code.
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _Holds = Callable[[Detections], bool]
 _TOKEN = re.compile(
     r"""\s*(?:(?P<op>>=|<=|==|=|!=|>|<|\(|\))|"(?P<dq>[^"]*)"|'(?P<sq>[^']*)'|(?P<word>[^\s()<>=!"']+))"""
 )
-_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
     "<=": operator.le,
     ">": operator.gt,
@@ -47,12 +47,12 @@ _DEEPEST = 50
 
 
 class Condition:
-    """`text`, read. labels: the names that it may use; where: for messages.
+    """`text`, read. labels: the names that it may use, None where they are not known yet; where: for messages.
 
     Raises ConfigError: it cannot be read, or names what the model does not know.
     """
 
-    def __init__(self, text: str, labels: Labels, *, where: str = "--clip-on") -> None:
+    def __init__(self, text: str, labels: Labels | None, *, where: str = "--clip-on") -> None:
         self.text = printable(text, limit=200)
         reader = _Reader(text, labels, where)
         self._holds = reader.whole()
@@ -101,7 +101,7 @@ class Happening:
 class _Reader:
     """A recursive descent over the words: or, and, not, and what they join."""
 
-    def __init__(self, text: str, labels: Labels, where: str) -> None:
+    def __init__(self, text: str, labels: Labels | None, where: str) -> None:
         self.selects: list[_Select] = []
         self._labels = labels
         self._where = where
@@ -160,14 +160,15 @@ class _Reader:
         name, quoted = self._next("the name of a class, any or count(...)")
         if not quoted and name in {"(", ")", *_COMPARISONS, *(_WORDS - {"any"})}:
             raise self._wrong(f"has {name!r} where a class should be named")
-        if name == "any" and not quoted:
+        if self._labels is None or (name == "any" and not quoted):
             ids: NDArray[np.int32] | None = None
         else:
             ids = np.fromiter(self._labels.ids([name], where=self._where), np.int32)
         floor: Callable[[Detections], Mask] | None = None
         if self._take("score"):
             compare, number = self._comparison("a score")
-            floor = lambda seen: np.array([compare(score, number) for score in seen.scores.tolist()], bool)  # noqa: E731
+            least = np.float32(number)  # as the scores are: .8 is not more than .8
+            floor = lambda seen: np.array([compare(score, least) for score in seen.scores], bool)  # noqa: E731
 
         def select(seen: Detections) -> Mask:
             mask = np.ones(len(seen), bool) if ids is None else np.isin(seen.class_ids, ids)
@@ -176,7 +177,7 @@ class _Reader:
         self.selects.append(select)
         return select
 
-    def _comparison(self, what: str) -> tuple[Callable[[float, float], bool], float]:
+    def _comparison(self, what: str) -> tuple[Callable[[Any, Any], Any], float]:
         sign, _ = self._next("a comparison such as >=")
         if sign not in _COMPARISONS:
             raise self._wrong(f"has {printable(sign)!r} where a comparison such as >= should be")

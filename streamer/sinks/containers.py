@@ -1,14 +1,10 @@
 """What each kind of video file can hold, and how it is written so that it can be read at every moment."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamer.errors import ConfigError
-from streamer.pyav import av
 from streamer.sinks.options import STDOUT, Codec
-
-logger = logging.getLogger(__name__)
 
 FRAGMENT_US = 100_000
 """How much video a fragment of mp4 gathers before it goes to the system; at least one frame."""
@@ -16,8 +12,12 @@ FRAGMENT_US = 100_000
 CLUSTER_MS = 500
 """The same for a cluster of Matroska."""
 
-HYBRID_SINCE = (61, 7)
-"""The libavformat of FFmpeg 7.1, the first that knows `hybrid_fragmented`."""
+_MOVFLAGS = "hybrid_fragmented+delay_moov"
+"""Fragments, and an ordinary file in the end. The header waits for the first fragment.
+
+Only then it is known when each track begins; a header that was written before and has edit lists makes readers of a
+file that was never finished drop its first fragment.
+"""
 
 _MAX_INTERLEAVE_US = 500_000
 """A track that gives nothing holds up the others for no longer: what waits is lost by a kill."""
@@ -50,7 +50,7 @@ class Container:
         options = {"flush_packets": "1", "max_interleave_delta": str(_MAX_INTERLEAVE_US)}
         if self.is_mp4:
             return options | {
-                "movflags": _movflags(),
+                "movflags": _MOVFLAGS,
                 "frag_duration": str(FRAGMENT_US),
                 "use_editlist": "1",
                 "movie_timescale": str(self.ticks_per_s),
@@ -111,15 +111,3 @@ def container_of(path: Path, codec: Codec | None) -> tuple[Container, Codec]:
         others = ", ".join(ending for ending, one in CONTAINERS.items() if codec in one.codecs)
         raise ConfigError(f"{container.name} holds no {codec}", where=str(path), hint=f"{codec} goes into {others}")
     return container, codec or container.codecs[0]
-
-
-def _movflags() -> str:
-    """Fragments, and an ordinary file in the end. The header waits for the first fragment.
-
-    Only then it is known when each track begins; a header that was written before and has edit lists makes readers of
-    a file that was never finished drop its first fragment.
-    """
-    if av.library_versions["libavformat"] >= HYBRID_SINCE:
-        return "hybrid_fragmented+delay_moov"
-    logger.info("this FFmpeg has no hybrid_fragmented: recordings stay fragmented mp4 files")
-    return "frag_keyframe+delay_moov+default_base_moof"

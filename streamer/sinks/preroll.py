@@ -8,20 +8,21 @@ import logging
 from collections import deque
 from collections.abc import Iterator
 
-import numpy as np
-
 from streamer.frame import Image
-from streamer.pyav import InputContainer, OutputContainer, Packet, VideoCodecContext, VideoFrame, VideoStream, av
+from streamer.pyav import OutputContainer, Packet, VideoCodecContext, VideoFrame, av
 from streamer.sinks.coding import KEYFRAME_S, Coder
-from streamer.sinks.colours import Colours
 from streamer.sinks.containers import TICKS_PER_S
 from streamer.sinks.original import Original
-from streamer.sinks.video_file import Encoded, Recipe
+from streamer.sinks.video_file import Encoded, Recipe, coder_for
 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 256 * 1024 * 1024
 """Memory that what came before may take."""
+
+
+_DECODERS = {"av1": "libdav1d"}
+"""Where the decoder that is called like the codec needs hardware."""
 
 
 class PreRoll:
@@ -40,7 +41,8 @@ class PreRoll:
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._recipe = recipe
-        self._size_px = size_px
+        self.size_px = size_px
+        """(width, height) of the pictures."""
         self._original = original
         self._length_ticks = round((length_s + 2 * KEYFRAME_S) * TICKS_PER_S)
         self._most_bytes = most_bytes
@@ -49,13 +51,17 @@ class PreRoll:
         self._warned = False
         # FFmpeg fills in what a stream is only for a container; nothing is ever written to this one.
         self._container = av.open(io.BytesIO(), "w", format="matroska")
-        self._coder = self._new_coder()
-        self._template: InputContainer | None = None
+        self._coder = self._new_coder(self._container)
 
     @property
     def bytes(self) -> int:
         """Memory taken by what is kept."""
         return self._bytes
+
+    @property
+    def newest_ticks(self) -> int:
+        """When the newest frame that came out of the encoder is shown; -1 before there is one."""
+        return self._kept[-1].ticks if self._kept else -1
 
     def add(self, image: Image, time_s: float) -> list[Encoded]:
         """Encode a frame; the frames that came out, oldest first, which are kept from now on."""
@@ -64,19 +70,6 @@ class PreRoll:
     def flush(self) -> list[Encoded]:
         """The frames that wait in the encoder; nothing can be added behind them."""
         return self._keep(self._coder.flush())
-
-    def stream(self) -> VideoStream:
-        """What describes the encoded frames to a container. Something must have come out of the encoder."""
-        template = self._template
-        if template is None:
-            memory = io.BytesIO()
-            with av.open(memory, "w", format="matroska") as container:
-                coder = self._new_coder(container)
-                for packet in (*coder.encode(self._blank(), time_s=0.0), *coder.flush()):
-                    container.mux(packet)
-            memory.seek(0)
-            template = self._template = av.open(memory, "r")
-        return template.streams.video[0]
 
     def behind(self, ticks: int) -> list[Encoded]:
         """The kept frames that are shown later than `ticks`."""
@@ -103,16 +96,15 @@ class PreRoll:
         """Let go of the encoder and of what is kept. Idempotent."""
         self._kept.clear()
         self._bytes = 0
-        if self._template is not None:
-            self._template.close()
-            self._template = None
         self._container.close()
 
     def _anew(self, group: list[Encoded], *, skip: int) -> Iterator[Encoded]:
         """The frames of a group of which the first `skip` are left out."""
-        decoder = av.CodecContext.create(self.stream().codec_context.codec.canonical_name, "r")
+        context = self._coder.stream.codec_context
+        name = context.codec.canonical_name
+        decoder = av.CodecContext.create(_DECODERS.get(name, name), "r")
         assert isinstance(decoder, VideoCodecContext)
-        decoder.extradata = self.stream().codec_context.extradata
+        decoder.extradata = context.extradata
         frames: list[VideoFrame] = []
         for one in group:
             frames += decoder.decode(one.packet())
@@ -124,22 +116,8 @@ class PreRoll:
         for packet, one in zip(packets, group[skip:], strict=True):
             yield Encoded(bytes(packet), one.ticks, one.duration, packet.is_keyframe)
 
-    def _new_coder(self, container: OutputContainer | None = None) -> Coder:
-        recipe, original, height = self._recipe, self._original, self._size_px[1]
-        return Coder(
-            container or self._container,
-            recipe.encoder,
-            recipe.codec,
-            recipe.options,
-            size_px=self._size_px,
-            fps=recipe.fps,
-            colours=Colours.usual(height) if original is None else Colours.of_source(original.tags, height=height),
-            pixel_aspect=None if original is None else original.pixel_aspect,
-        )
-
-    def _blank(self) -> Image:
-        width, height = self._size_px
-        return np.zeros((height, width, 3), np.uint8)
+    def _new_coder(self, container: OutputContainer) -> Coder:
+        return coder_for(self._recipe, container, size_px=self.size_px, original=self._original)
 
     def _keep(self, packets: Iterator[Packet]) -> list[Encoded]:
         came = [Encoded(bytes(packet), packet.pts or 0, packet.duration or 0, packet.is_keyframe) for packet in packets]

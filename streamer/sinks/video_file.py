@@ -188,17 +188,7 @@ class VideoFile(MediaFile):
     ) -> None:
         self._coder: Coder | None = None
         super().__init__(file, recipe, original=original, start_s=start_s)
-        height = size_px[1]
-        self._coder = Coder(
-            self.container,
-            recipe.encoder,
-            recipe.codec,
-            recipe.options,
-            size_px=size_px,
-            fps=recipe.fps,
-            colours=Colours.usual(height) if original is None else Colours.of_source(original.tags, height=height),
-            pixel_aspect=None if original is None else original.pixel_aspect,
-        )
+        self._coder = coder_for(recipe, self.container, size_px=size_px, original=original)
         with self._sink_errors():
             self._begin()
 
@@ -236,20 +226,27 @@ class VideoFile(MediaFile):
 
 
 class PacketFile(MediaFile):
-    """A video whose frames are encoded already: what `stream` describes.
+    """A video whose frames are encoded already, by `coder_for` with the same recipe.
 
     zero_ticks: the time of its first frame, in 1/TICKS_PER_S s of the media.
     """
 
     def __init__(
-        self, file: OutFile, recipe: Recipe, *, stream: VideoStream, zero_ticks: int, original: Original | None = None
+        self,
+        file: OutFile,
+        recipe: Recipe,
+        *,
+        size_px: tuple[int, int],
+        zero_ticks: int,
+        original: Original | None = None,
     ) -> None:
         self._end_ticks = 0
         self._zero_ticks = zero_ticks
         super().__init__(file, recipe, original=original, start_s=zero_ticks / TICKS_PER_S)
         self._zero_ticks -= round(self.lead_s * TICKS_PER_S)
         with self._sink_errors():
-            self.stream = self.container.add_stream_from_template(stream)
+            # An encoder that encodes nothing: once it is open it says what those say whose frames come here.
+            self._stream = coder_for(recipe, self.container, size_px=size_px, original=original).stream
             self._begin()
 
     @property
@@ -258,7 +255,7 @@ class PacketFile(MediaFile):
 
     def write(self, encoded: Encoded) -> None:
         """Add a frame. Raises SinkError."""
-        packet = encoded.packet(self.stream, self._zero_ticks)
+        packet = encoded.packet(self._stream, self._zero_ticks)
         self._end_ticks = encoded.ticks - self._zero_ticks + encoded.duration
         with self._sink_errors():
             self._mux([packet], sound_until_s=(encoded.ticks - self._zero_ticks) / TICKS_PER_S)
@@ -273,6 +270,23 @@ class PacketFile(MediaFile):
                 self._finish(self.duration_s)
             else:
                 self._let_go()
+
+
+def coder_for(
+    recipe: Recipe, container: OutputContainer, *, size_px: tuple[int, int], original: Original | None
+) -> Coder:
+    """What encodes pictures of (width, height) into a stream of `container`, in the colours of `original`."""
+    height = size_px[1]
+    return Coder(
+        container,
+        recipe.encoder,
+        recipe.codec,
+        recipe.options,
+        size_px=size_px,
+        fps=recipe.fps,
+        colours=Colours.usual(height) if original is None else Colours.of_source(original.tags, height=height),
+        pixel_aspect=None if original is None else original.pixel_aspect,
+    )
 
 
 def _as_pyav(number: int, chapter: Chapter, end_s: float) -> Any:  # noqa: ANN401 - PyAV's dict of it has no name

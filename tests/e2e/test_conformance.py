@@ -159,6 +159,33 @@ def test_a_wrong_matrix_is_named(source: Facts, tmp_path: Path) -> None:
     assert total([verdict]).endswith("wrong, in so many clips: colour 1")
 
 
+@pytest.fixture(scope="module")
+def hdr(clip: Path) -> Facts:
+    """The clip, dark enough to become brighter, with the curve of HDR."""
+    path = clip.with_name("hdr.mp4")
+    dark = "lutyuv=y=val*0.6+6"
+    ffmpeg("-i", clip, *ENCODE_VIDEO, *TAGGED[:-4], "-color_trc", "smpte2084", "-vf", dark, path)
+    facts = read(path)
+    assert facts is not None
+    assert facts.tags.transfer == 16
+    return facts
+
+
+@pytest.mark.parametrize(
+    ("filters", "checks"),
+    [
+        ("null", {"tags"}),
+        ("lutyuv=y='val*1.35-6'", set()),
+        ("lutyuv=y='clip(val*2.2,16,235)':u=128:v=128", {"colour"}),
+        ("negate,hflip", {"picture"}),
+    ],
+)
+def test_hdr_may_become_sdr_if_its_pixels_do(hdr: Facts, tmp_path: Path, filters: str, checks: set[str]) -> None:
+    ffmpeg("-i", hdr.path, *ENCODE_VIDEO, *TAGGED, "-vf", filters, tmp_path / "made.mp4")
+    verdict = judged(hdr, tmp_path / "made.mp4")
+    assert {finding.check for finding in verdict.wrong} == checks, line(verdict)
+
+
 def test_the_programs_complain_of_a_damaged_file(clip: Path, tmp_path: Path) -> None:
     data = bytearray(clip.read_bytes())
     middle = data.index(b"mdat") + len(data) // 3
@@ -252,7 +279,9 @@ def test_what_a_browser_says_is_judged(played: Played, count: int) -> None:
 def test_one_browser_plays_them_all(clip: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(clip.read_bytes()[:4000])
-    good, bad, again = browser.play([clip, broken, clip], tmp_path)
+    ffmpeg("-i", clip, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", 8, tmp_path / "made.webm")
+    good, bad, webm, again = browser.play([clip, broken, tmp_path / "made.webm", clip], tmp_path)
     assert list(good.problems(duration_s=2.02, step_s=0.04, size_px=(320, 240))) == []
+    assert list(webm.problems(duration_s=2.02, step_s=0.04, size_px=(320, 240))) == []
     assert bad.error
     assert again.error == ""

@@ -12,12 +12,8 @@ from tests.e2e.conformance import programs
 from tests.e2e.conformance.examining import examine
 from tests.e2e.conformance.running import truths
 from tests.e2e.conformance.table import line
-from tests.e2e.conformance.verdict import Check
 
 KNOWN = truths() if (SHARED / "media" / "truth.json").exists() else {"opencv_vtest.avi": 795}
-
-NOT_YET: frozenset[Check] = frozenset({"sound", "names", "tags", "colour", "aspect"})
-"""What the recorder does not keep yet; everything else is held to."""
 
 
 @pytest.mark.needs_shared
@@ -26,4 +22,4 @@ NOT_YET: frozenset[Check] = frozenset({"sound", "names", "tags", "colour", "aspe
 @pytest.mark.parametrize("name", sorted(KNOWN))
 def test_a_recording_is_true_to_its_clip(name: str, tmp_path: Path) -> None:
     verdict, _ = examine(shared(f"media/{name}"), tmp_path, truth=KNOWN[name])
-    assert not [finding for finding in verdict.wrong if finding.check not in NOT_YET], line(verdict)
+    assert not verdict.wrong, line(verdict)

@@ -1,7 +1,6 @@
 """FAULTS 39, 41, 42, 44, 45: what a recording is worth after a kill, on a full disk, and at every moment between."""
 
 import errno
-import logging
 import os
 import signal
 import subprocess
@@ -96,20 +95,6 @@ def test_between_any_two_writes_all_but_the_last_second_is_readable(
         data[offset : offset + len(written)] = written
     assert bytes(data) == (tmp_path / "out.mp4").read_bytes()
     assert len(decoded(bytes(data))) == frames
-
-
-def test_an_older_ffmpeg_writes_fragments_that_survive_as_well(
-    tmp_path: Path, diary: type[Diary], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr("streamer.sinks.containers.HYBRID_SINCE", (1000, 0))
-    record(tmp_path / "out.mp4", "quiet", 10, frames=35)
-    data = bytearray()
-    for handed_in, offset, written in diary.writes:
-        assert len(decoded(bytes(data))) >= handed_in - LOST_S * 10
-        data[offset : offset + len(written)] = written
-    assert len(decoded(tmp_path / "out.mp4")) == 35
-    assert "no hybrid_fragmented" in caplog.text
 
 
 @pytest.mark.parametrize("fps", [0.5, 1, 2])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -58,6 +59,17 @@ class Facts:
     def frames(self) -> int:
         """How many could be decoded."""
         return len(self.times_s)
+
+    @property
+    def step_s(self) -> float:
+        """How long a frame lasts, on average."""
+        return (self.end_s - self.start_s) / max(1, self.frames)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether each frame has a time, later than that of the one before; AVI has none for frames out of order."""
+        times_s = [time for time in self.times_s if time is not None]
+        return len(times_s) == self.frames and all(one < other for one, other in pairwise(times_s))
 
     @property
     def start_s(self) -> float:

@@ -21,7 +21,7 @@ def complaint(path: Path) -> str:
     for command in (
         ("ffprobe", "-v", "error", str(path)),
         # At a constant rate, two frames of a varying one would get the same time: an error of ffmpeg's own making.
-        ("ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-vsync", "passthrough", "-enc_time_base", "-1", *null),
+        ("ffmpeg", "-v", "error", "-xerror", "-i", str(path), "-vsync", "passthrough", "-enc_time_base:v", "-1", *null),
     ):
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False
