@@ -26,6 +26,7 @@ STATEMENTS = {
     "streamer run --help": "from streamer.cli import main; main(['run', '--help'])",
     "streamer inspect --help": "from streamer.cli import main; main(['inspect', '--help'])",
     "streamer bench --help": "from streamer.cli import main; main(['bench', '--help'])",
+    "streamer clip --help": "from streamer.cli import main; main(['clip', '--help'])",
     "streamer --version": "from streamer.cli import main; main(['--version'])",
     "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
     "streamer models list": "from streamer.cli import main; main(['models', 'list'])",
