@@ -15,7 +15,7 @@ from streamer.cutting.containers import Container, codec_of, container_of, requi
 from streamer.cutting.edit_lists import end_at
 from streamer.cutting.encoding import EncodedVideo
 from streamer.cutting.footage import Entry, Footage
-from streamer.cutting.lanes import CopiedSound, CopiedText, CopiedVideo, Lane, Span, described
+from streamer.cutting.lanes import CopiedSound, CopiedText, CopiedVideo, Lane, Span, Tally, described
 from streamer.cutting.placing import beside
 from streamer.errors import SinkError, SourceOpenError
 from streamer.pyav import av
@@ -66,17 +66,18 @@ def cut(
         span = _span(footage, entry, end_s=end_s, hides=container.hides, exact=exact)
         with beside(out, force=force) as part, _writing_told(out, exact=exact):
             video, left_out = _filled(part, footage, entry, span, container=container, exact=exact)
-            if container.hides:
-                end_at(part, video.shown_s)
+            if container.hides and video.limit_s is not None:
+                end_at(part, video.limit_s)
     origin, zero = footage.origin, span.zero
+    is_longer = video.extra > 0 and not container.hides
     return Clip(
         path=out,
         first_s=float(zero - origin),
         wanted_s=float(entry.first - origin),
-        end_s=float(zero - origin + (video.shown_s if container.hides else video.last_s)),
+        end_s=float(zero - origin + (video.last_s if is_longer else video.shown_s)),
         hidden_s=0.0 if exact else float(zero - span.key),
         frames=video.frames,
-        extra=0 if container.hides else video.extra,
+        extra=video.extra if is_longer else 0,
         copied=not exact,
         left_out=tuple(left_out),
     )
@@ -116,8 +117,8 @@ def _writing_told(out: Path, *, exact: bool) -> Iterator[None]:
 
 def _filled(
     part: Path, footage: Footage, entry: Entry, span: Span, *, container: Container, exact: bool
-) -> tuple[CopiedVideo | EncodedVideo, list[str]]:
-    """Write the clip to `part`; its video, and what is not in it."""
+) -> tuple[Tally, list[str]]:
+    """Write the clip to `part`; what of its pictures, and what of the file is not in it."""
     with av.open(local_name(str(part)), "w", format=container.format, options=dict(container.options)) as clip:
         lanes, video, left_out = _lanes(clip, footage, span, container=container, exact=exact)
         clip.metadata.update({k: text for k, text in footage.container.metadata.items() if k not in _OF_THE_FILE})
@@ -134,7 +135,7 @@ def _filled(
         for lane in lanes.values():
             for ready in lane.flush():
                 clip.mux(ready)
-    return video, left_out
+    return video.tally, left_out
 
 
 def _lanes(

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from streamer.cutting.footage import Footage, decoded_at, time_of
-from streamer.cutting.lanes import Span
+from streamer.cutting.lanes import Span, Tally
 from streamer.errors import SinkOpenError, SourceError
 from streamer.pyav import PictureType, VideoFrame, VideoStream, av
 
@@ -33,8 +33,7 @@ class EncodedVideo:
     def __init__(self, container: "av.container.OutputContainer", footage: Footage, span: Span) -> None:
         """Adds its stream to `container`. Raises SinkOpenError."""
         self.finished = False
-        self.frames = self.extra = 0
-        self.last_s = self.shown_s = Fraction(0)
+        self.tally = Tally(span)
         self._ticks = -1
         self._footage = footage
         self._span = span
@@ -46,6 +45,7 @@ class EncodedVideo:
             return
         # The decoder holds pictures back: it is fed until nothing before the end can be missing.
         self.finished = self._span.is_over(decoded_at(packet))
+        self.tally.is_full |= self.finished or not self._span.is_before_end(time_of(packet))
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
@@ -69,8 +69,7 @@ class EncodedVideo:
         at = frame.pts * unit
         if at < self._span.zero or not self._span.is_before_end(at):
             return
-        self.frames += 1
-        self.last_s = self.shown_s = self._span.until_end(at - self._span.zero + (frame.duration or 0) * unit)
+        self.tally.add(at, lasts=(frame.duration or 0) * unit)
         ready = frame.reformat(width=self.out.width, height=self.out.height, format=self._pix_fmt)
         self._ticks = max(self._ticks + 1, round((at - self._span.zero) / unit))  # some files show two at once
         ready.pts, ready.time_base = self._ticks, unit

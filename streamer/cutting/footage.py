@@ -55,12 +55,10 @@ class Footage:
         self.path = path
         self.first_packet = b""
         refuse_non_video(str(path))
+        if not path.is_file():
+            raise SourceOpenError("is no file that can be read from any place", where=str(path))
+        self.container, self.video = self._opened()
         try:
-            self.container = av.open(local_name(str(path)), metadata_errors="ignore")
-        except (av.FFmpegError, OSError) as error:
-            raise SourceOpenError(f"unreadable or truncated: {error.strerror}", where=str(path)) from error
-        try:
-            self.video = self._main_video()
             self.first_frame = self._first_frame()
             self.origin = (self.first_frame.pts or 0) * _unit(self.first_frame)
             self._late = self._lateness()
@@ -114,14 +112,33 @@ class Footage:
         Pictures that are decoded after the keyframe and shown before it need what came earlier: they are left out.
         Raises SourceError where the file is damaged.
         """
-        self._seek(entry.key - _LEAD_S)
+        for aim in (entry.key - _LEAD_S, None):
+            begun = False
+            for packet in self._from(entry.key, aim=aim):
+                begun = True
+                yield packet
+            if begun:
+                return
+        raise SourceError("the keyframe is not found again", where=str(self.path), hint="--exact may help")
+
+    def _from(self, key: Fraction, *, aim: Fraction | None) -> "Iterator[av.Packet[Any]]":
+        """As `packets`, sought from `aim`; nothing where that lands behind the keyframe."""
+        early: list[av.Packet[Any]] = []
         begun = False
+        self._seek(aim)
         for packet in self._demuxed(self.tracks):
-            if packet.stream is self.video:
-                begun = begun or (packet.is_keyframe and time_of(packet) == entry.key)
-                if not begun or time_of(packet) < entry.key:
-                    continue
-            yield packet
+            if packet.stream is not self.video:
+                if begun:
+                    yield packet
+                else:
+                    early.append(packet)
+            elif not begun and packet.is_keyframe and time_of(packet) == key:
+                begun = True
+                yield from (*early, packet)
+            elif begun and time_of(packet) >= key:
+                yield packet
+            elif not begun and (decoded_at(packet) or key) > key:
+                return
 
     def _demuxed(self, streams: "Sequence[av.stream.Stream]") -> "Iterator[av.Packet[Any]]":
         """The packets of `streams` that have a time, none of which is decoded after it is shown."""
@@ -142,24 +159,39 @@ class Footage:
                 hint=f"--end {max(0.0, float(reached) - 0.1):.1f} leaves that out",
             ) from error
 
-    def _main_video(self) -> VideoStream:
+    def _opened(self) -> "tuple[av.container.InputContainer, VideoStream]":
+        """The file and its video, which is no cover. Raises SourceOpenError."""
+        try:
+            container = av.open(local_name(str(self.path)), metadata_errors="ignore")
+        except (av.FFmpegError, OSError) as error:
+            raise SourceOpenError(f"unreadable or truncated: {error.strerror}", where=str(self.path)) from error
         cover = av.stream.Disposition.attached_pic
-        for stream in self.container.streams.video:
+        for stream in container.streams.video:
             if not stream.disposition & cover:
                 stream.thread_type = "AUTO"
-                return stream
-        sound = ": it holds only sound" if self.container.streams.audio else ""
+                return container, stream
+        sound = ": it holds only sound" if container.streams.audio else ""
+        container.close()
         raise SourceOpenError(f"no video frames{sound}", where=str(self.path))
 
     def _first_frame(self) -> VideoFrame:
+        frames: list[VideoFrame] = []
+        wanted = _LOOKED_AT if self.container.format.name == "avi" else 1
         try:
             for frame in self.container.decode(self.video):
-                if frame.pts is not None:
-                    return frame
+                frames.append(frame)
+                if frame.pts is not None and len(frames) >= wanted:
+                    break
         except av.FFmpegError as error:
             reason = f"no picture can be decoded: {error.strerror}"
             raise SourceOpenError(reason, where=str(self.path)) from error
-        raise SourceOpenError("no video frames", where=str(self.path))
+        times = [frame.pts for frame in frames if frame.pts is not None]
+        if not frames:
+            raise SourceOpenError("no video frames", where=str(self.path))
+        if not times or times != sorted(times):  # AVI counts its pictures, and knows nothing of B-frames
+            untimed = "it does not say when its pictures are shown"
+            raise SourceOpenError(untimed, where=str(self.path), hint="put it into an mp4 or mkv first")
+        return next(frame for frame in frames if frame.pts is not None)
 
     def _lateness(self) -> Fraction:
         """By how much pictures are decoded too late to be shown in time, as phones' edit lists have it."""
@@ -173,8 +205,8 @@ class Footage:
 
     def _looked_for(self, wanted: Fraction, *, aim: Fraction | None) -> Entry | None:
         """The entry for what is shown from `wanted` on, sought from `aim` or from the beginning; None if not found."""
-        first, keys = self._scanned(wanted, aim=aim)
-        if first is None:
+        first, keys, begins_before = self._scanned(wanted, aim=aim)
+        if first is None or not (begins_before or aim is None):
             return None
         key = max((at for at in keys if at <= first), default=None)
         if key is not None and not self._is_key(key):
@@ -183,13 +215,18 @@ class Footage:
             key = self.origin  # nothing is marked: what comes first has to do
         return None if key is None else Entry(key=key, first=first)
 
-    def _scanned(self, wanted: Fraction, *, aim: Fraction | None) -> tuple[Fraction | None, list[Fraction]]:
-        """When the first picture from `wanted` on is shown, and the packets before it that are marked as keyframes."""
+    def _scanned(self, wanted: Fraction, *, aim: Fraction | None) -> tuple[Fraction | None, list[Fraction], bool]:
+        """When the first picture from `wanted` on is shown; the packets until then that are marked as keyframes.
+
+        And whether any came from before it: a seek may land too late.
+        """
         first: Fraction | None = None
         keys: list[Fraction] = []
+        begins_before = False
         self._seek(aim)
         for packet in self._demuxed([self.video]):
             at = time_of(packet)
+            begins_before |= at < wanted
             if packet.is_keyframe:
                 keys.append(at)
             if at >= wanted and not packet.is_discard:
@@ -197,7 +234,7 @@ class Footage:
             decoded = decoded_at(packet)
             if first is not None and decoded is not None and decoded >= first:
                 break
-        return first, keys
+        return first, keys, begins_before
 
     def _is_key(self, at: Fraction) -> bool:
         """Whether decoding can begin there: an mp4 without a table of keyframes marks all of its pictures as such."""
@@ -222,14 +259,13 @@ class Footage:
         return key
 
     def _seek(self, aim: Fraction | None) -> None:
-        unit = _unit(self.video)
-        at = self.origin if aim is None else max(aim, self.origin)
-        try:
-            self.container.seek(int(at / unit), stream=self.video, backward=True)
-        except av.FFmpegError:
-            self.container.close()  # it cannot be sought in: from the beginning, then
-            self.container = av.open(local_name(str(self.path)), metadata_errors="ignore")
-            self.video = self._main_video()
+        """Go to about `aim`; None, and what cannot be sought in, to the very beginning."""
+        if aim is not None and aim > self.origin:
+            with suppress(av.FFmpegError):
+                self.container.seek(int(aim / _unit(self.video)), stream=self.video, backward=True)
+                return
+        self.container.close()
+        self.container, self.video = self._opened()
 
 
 def time_of(packet: "av.Packet[Any]") -> Fraction:

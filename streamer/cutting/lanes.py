@@ -42,10 +42,6 @@ class Span:
         """Whether nothing in the clip comes with or behind a packet that is decoded at that time."""
         return decoded is not None and not self.is_before_end(decoded)
 
-    def until_end(self, until_s: Fraction) -> Fraction:
-        """`until_s`, in seconds of the clip, but not later than its end."""
-        return until_s if self.end is None else min(until_s, self.end - self.zero)
-
 
 class Lane(Protocol):
     """One stream on its way. `finished`: nothing more comes of what the file still holds."""
@@ -59,31 +55,67 @@ class Lane(Protocol):
         """What goes into the clip at the end of the file. Raises SinkError."""
 
 
-class CopiedVideo:
-    """Pictures as they are. A few that are shown after the end are kept where pictures before it are made from them.
+class Tally:
+    """What a lane of pictures let through. All times in seconds of the clip.
 
-    frames: how many are shown, up to the end; extra: how many are kept that come after it. shown_s: when the last one
-    before the end is over, the end at the latest; last_s: when the last one that is kept is. In seconds of the clip.
+    frames: how many are shown, up to the end; extra: how many are kept that come after it. last_s: when the last one
+    that is kept is over. is_full: pictures came that are shown after the end, so that the last one lasts until then.
+    hidden_s: the first picture of those that the file hides, and that are kept nevertheless.
     """
+
+    def __init__(self, span: Span) -> None:
+        self.frames = self.extra = 0
+        self.last_s = Fraction(0)
+        self.is_full = False
+        self.hidden_s: Fraction | None = None
+        self._span = span
+        self._shown_s = Fraction(0)
+
+    def add(self, at: Fraction, *, lasts: Fraction, is_hidden: bool = False) -> None:
+        """Count a picture that is shown from `at` on, as the file counts, and for so many seconds."""
+        begin_s = at - self._span.zero
+        self.last_s = max(self.last_s, begin_s + lasts)
+        if is_hidden and begin_s >= 0:
+            self.hidden_s = begin_s if self.hidden_s is None else min(begin_s, self.hidden_s)
+        elif not self._span.is_before_end(at):
+            self.extra += 1
+        elif begin_s >= 0:
+            self.frames += 1
+            self._shown_s = max(self._shown_s, begin_s + lasts)
+
+    @property
+    def shown_s(self) -> Fraction:
+        """When the last picture before the end is over."""
+        whole = None if self._span.end is None else self._span.end - self._span.zero
+        return self._shown_s if whole is None else whole if self.is_full else min(whole, self._shown_s)
+
+    @property
+    def limit_s(self) -> Fraction | None:
+        """From when on nothing must be shown; None where all that is kept is shown."""
+        ends = [] if self._span.end is None else [self._span.end - self._span.zero]
+        return min([*ends, *([] if self.hidden_s is None else [self.hidden_s])], default=None)
+
+
+class CopiedVideo:
+    """Pictures as they are. A few that are shown after the end are kept where pictures before it are made from them."""
 
     def __init__(self, clip: "av.container.OutputContainer", footage: Footage, span: Span) -> None:
         """Adds its stream to `clip`."""
         self.finished = False
-        self.frames = self.extra = 0
-        self.last_s = self.shown_s = Fraction(0)
+        self.tally = Tally(span)
         self.out = clip.add_stream_from_template(footage.video, opaque=True)
         self._footage = footage
         self._in_band = clip.format.name == "mpegts"
         self._span = span
         self._begun = False
         self._held: list[av.Packet[Any]] = []
-        self._hidden_s: Fraction | None = None
 
     def take(self, packet: "av.Packet[Any]") -> "Iterator[av.Packet[Any]]":
         if self.finished:
             return
+        self.tally.is_full |= not packet.is_discard and not self._span.is_before_end(time_of(packet))
         if self._span.is_over(decoded_at(packet)):
-            self.finished = True
+            self.finished = self.tally.is_full = True
         elif packet.is_discard and time_of(packet) >= self._span.zero:
             self._held.append(packet)
         elif self._span.is_before_end(time_of(packet)):
@@ -95,22 +127,16 @@ class CopiedVideo:
 
     def flush(self) -> "Iterator[av.Packet[Any]]":
         yield from ()
-        if self._hidden_s is not None and self._hidden_s < self.shown_s:
+        hidden_s = self.tally.hidden_s
+        if hidden_s is not None and not self.tally.is_full and hidden_s < self.tally.shown_s:
             raise SinkError(
-                f"a picture that the file hides, {float(self._hidden_s):.2f} s after the start, would be seen",
+                f"a picture that the file hides, {float(hidden_s):.2f} s after the start, would be seen",
                 hint="--exact encodes the pictures again",
             )
 
     def _moved(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
-        at = time_of(packet) - self._span.zero
-        end = at + (packet.duration or 0) * (packet.time_base or 0)
-        self.last_s = max(self.last_s, end)
-        if packet.is_discard and at >= 0:
-            self._hidden_s = at if self._hidden_s is None else min(at, self._hidden_s)
-        elif at >= 0 and self._span.is_before_end(time_of(packet)):
-            self.shown_s = max(self.shown_s, self._span.until_end(end))
-            self.frames += 1
-        self.extra += not self._span.is_before_end(time_of(packet))
+        lasts = Fraction((packet.duration or 0) * (packet.time_base or 0))
+        self.tally.add(time_of(packet), lasts=lasts, is_hidden=packet.is_discard)
         if not self._begun:
             self._begun = True
             packet = self._first(packet)

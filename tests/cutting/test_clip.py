@@ -171,6 +171,26 @@ def test_exact_keeps_colours_and_variable_times(tmp_path: Path) -> None:
     assert part.colours == whole.colours
 
 
+@pytest.mark.parametrize("ending", [".mkv", ".flv", ".ts", ".mov"])
+@pytest.mark.parametrize("tenths", [0, 1, 10, 12, 13, 29])
+def test_wherever_it_begins_the_first_frame_is_the_right_one(ending: str, tenths: int, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / f"in{ending}", frames=30, key_every=12)
+    whole = look(path)
+    clip = cut(path, tmp_path / "out.mp4", start_s=tenths / 10, end_s=tenths / 10 + 0.5)
+    assert look(clip.path).digests == whole.digests[tenths : tenths + 5]
+    assert clip.first_s == pytest.approx(tenths / 10, abs=0.002)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_picture_lasts_until_the_next_one_or_the_end(tmp_path: Path, *, exact: bool) -> None:
+    path = write_clip(tmp_path / "in.mkv", times_s=[0.0, 0.1, 0.3, 0.35, 0.8, 1.3, 1.31, 2.0])
+    clip = cut(path, tmp_path / "out.mp4", start_s=0.3, end_s=1.2, exact=exact)
+    assert look(clip.path).times_s == pytest.approx([0.0, 0.05, 0.5], abs=0.001)
+    assert (clip.first_s, clip.end_s) == pytest.approx((0.3, 1.2))
+    clip = cut(path, tmp_path / "rest.mp4", start_s=0.3, exact=exact)
+    assert look(clip.path).times_s == pytest.approx([0.0, 0.05, 0.5, 1.0, 1.01, 1.7], abs=0.001)
+
+
 def test_an_end_beyond_the_file_is_its_end(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", frames=12)
     clip = cut(path, tmp_path / "out.mp4", start_s=0.5, end_s=99.0)
@@ -190,6 +210,9 @@ def test_what_cannot_be_cut_says_why(tmp_path: Path) -> None:
         cut(write_sound(tmp_path / "sound.mp4"), out)
     with pytest.raises(SourceOpenError, match="unreadable or truncated"):
         cut(_half(path), out)
+    for untimed in ("raw.h264", "b-frames.avi"):
+        with pytest.raises(SourceOpenError, match="it does not say when its pictures are shown"):
+            cut(write_clip(tmp_path / untimed), out)
     with pytest.raises(ConfigError, match=r"no clip is written to \.avi"):
         cut(path, tmp_path / "out.avi")
     with pytest.raises(SinkOpenError, match="is an input, and inputs are never replaced"):
@@ -220,7 +243,7 @@ def test_what_is_there_stays_until_the_clip_is_whole(tmp_path: Path, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr("streamer.cutting.clip.end_at", full)
         with pytest.raises(SinkError, match="the disk is full; nothing is kept of it"):
-            cut(path, out, force=True)
+            cut(path, out, end_s=1.0, force=True)
     assert out.read_bytes() == b"mine"
     assert cut(path, out, force=True).frames == 12
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
@@ -229,8 +252,9 @@ def test_what_is_there_stays_until_the_clip_is_whole(tmp_path: Path, monkeypatch
 def test_what_comes_while_it_is_cut_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, out = write_clip(tmp_path / "in.mp4", frames=12), tmp_path / "out.mp4"
     monkeypatch.setattr("streamer.cutting.clip.end_at", lambda *_: out.write_bytes(b"theirs"))
+    assert not out.exists()
     with pytest.raises(SinkOpenError, match="exists already"):
-        cut(path, out)
+        cut(path, out, end_s=1.0)
     assert out.read_bytes() == b"theirs"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 
