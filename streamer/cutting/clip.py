@@ -69,7 +69,7 @@ def cut(
             if container.hides and video.limit_s is not None:
                 end_at(part, video.limit_s)
     origin, zero = footage.origin, span.zero
-    is_longer = video.extra > 0 and not container.hides
+    is_longer = video.extra > 0 and (video.keeps_key or not container.hides)
     return Clip(
         path=out,
         first_s=float(zero - origin),

@@ -132,7 +132,7 @@ class Footage:
                     yield packet
                 else:
                     early.append(packet)
-            elif not begun and packet.is_keyframe and time_of(packet) == key:
+            elif not begun and time_of(packet) == key:
                 begun = True
                 yield from (*early, packet)
             elif begun and time_of(packet) >= key:
@@ -205,28 +205,28 @@ class Footage:
 
     def _looked_for(self, wanted: Fraction, *, aim: Fraction | None) -> Entry | None:
         """The entry for what is shown from `wanted` on, sought from `aim` or from the beginning; None if not found."""
-        first, keys, begins_before = self._scanned(wanted, aim=aim)
-        if first is None or not (begins_before or aim is None):
+        first, keys, head = self._scanned(wanted, aim=aim)
+        if first is None or (aim is not None and head >= wanted):
             return None
         key = max((at for at in keys if at <= first), default=None)
         if key is not None and not self._is_key(key):
             key = self._decoded_key(first, aim=aim)
         if key is None and aim is None:
-            key = self.origin  # nothing is marked: what comes first has to do
+            key = head  # no decoder calls any a keyframe: what comes first has to do
         return None if key is None else Entry(key=key, first=first)
 
-    def _scanned(self, wanted: Fraction, *, aim: Fraction | None) -> tuple[Fraction | None, list[Fraction], bool]:
+    def _scanned(self, wanted: Fraction, *, aim: Fraction | None) -> tuple[Fraction | None, list[Fraction], Fraction]:
         """When the first picture from `wanted` on is shown; the packets until then that are marked as keyframes.
 
-        And whether any came from before it: a seek may land too late.
+        And the time of the first packet: a seek may land too late.
         """
         first: Fraction | None = None
         keys: list[Fraction] = []
-        begins_before = False
+        head: Fraction | None = None
         self._seek(aim)
         for packet in self._demuxed([self.video]):
             at = time_of(packet)
-            begins_before |= at < wanted
+            head = at if head is None else head
             if packet.is_keyframe:
                 keys.append(at)
             if at >= wanted and not packet.is_discard:
@@ -234,7 +234,7 @@ class Footage:
             decoded = decoded_at(packet)
             if first is not None and decoded is not None and decoded >= first:
                 break
-        return first, keys, begins_before
+        return first, keys, wanted if head is None else head
 
     def _is_key(self, at: Fraction) -> bool:
         """Whether decoding can begin there: an mp4 without a table of keyframes marks all of its pictures as such."""

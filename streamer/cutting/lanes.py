@@ -60,18 +60,19 @@ class Tally:
 
     frames: how many are shown, up to the end; extra: how many are kept that come after it. last_s: when the last one
     that is kept is over. is_full: pictures came that are shown after the end, so that the last one lasts until then.
-    hidden_s: the first picture of those that the file hides, and that are kept nevertheless.
+    hidden_s: the first picture of those that the file hides, and that are kept nevertheless. keeps_key: a keyframe is
+    among those that come after the end.
     """
 
     def __init__(self, span: Span) -> None:
         self.frames = self.extra = 0
         self.last_s = Fraction(0)
-        self.is_full = False
+        self.is_full = self.keeps_key = False
         self.hidden_s: Fraction | None = None
         self._span = span
         self._shown_s = Fraction(0)
 
-    def add(self, at: Fraction, *, lasts: Fraction, is_hidden: bool = False) -> None:
+    def add(self, at: Fraction, *, lasts: Fraction, is_hidden: bool = False, is_key: bool = False) -> None:
         """Count a picture that is shown from `at` on, as the file counts, and for so many seconds."""
         begin_s = at - self._span.zero
         self.last_s = max(self.last_s, begin_s + lasts)
@@ -79,6 +80,7 @@ class Tally:
             self.hidden_s = begin_s if self.hidden_s is None else min(begin_s, self.hidden_s)
         elif not self._span.is_before_end(at):
             self.extra += 1
+            self.keeps_key |= is_key
         elif begin_s >= 0:
             self.frames += 1
             self._shown_s = max(self._shown_s, begin_s + lasts)
@@ -91,7 +93,13 @@ class Tally:
 
     @property
     def limit_s(self) -> Fraction | None:
-        """From when on nothing must be shown; None where all that is kept is shown."""
+        """From when on nothing is to be shown; None where all that is kept is.
+
+        FFmpeg reads an edit list up to the first keyframe behind its end: pictures before the end that are decoded
+        after such a one would be lost.
+        """
+        if self.keeps_key:
+            return None
         ends = [] if self._span.end is None else [self._span.end - self._span.zero]
         return min([*ends, *([] if self.hidden_s is None else [self.hidden_s])], default=None)
 
@@ -136,7 +144,8 @@ class CopiedVideo:
 
     def _moved(self, packet: "av.Packet[Any]") -> "av.Packet[Any]":
         lasts = Fraction((packet.duration or 0) * (packet.time_base or 0))
-        self.tally.add(time_of(packet), lasts=lasts, is_hidden=packet.is_discard)
+        hidden, key = packet.is_discard, packet.is_keyframe
+        self.tally.add(time_of(packet), lasts=lasts, is_hidden=hidden, is_key=key)
         if not self._begun:
             self._begun = True
             packet = self._first(packet)

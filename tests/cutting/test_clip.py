@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamer.cli.signals import Interrupted
 from streamer.cutting.clip import cut
 from streamer.cutting.containers import CONTAINERS
 from streamer.errors import ConfigError, SinkError, SinkOpenError, SourceError, SourceOpenError
@@ -179,6 +180,29 @@ def test_wherever_it_begins_the_first_frame_is_the_right_one(ending: str, tenths
     clip = cut(path, tmp_path / "out.mp4", start_s=tenths / 10, end_s=tenths / 10 + 0.5)
     assert look(clip.path).digests == whole.digests[tenths : tenths + 5]
     assert clip.first_s == pytest.approx(tenths / 10, abs=0.002)
+
+
+@pytest.mark.needs_shared
+def test_an_end_in_an_open_group_of_pictures_loses_none(tmp_path: Path) -> None:
+    whole = look(path := shared("media/media3_iibbibb_editlist_videoonly.mp4"))
+    clip = cut(path, tmp_path / "out.mp4", start_s=8.5, end_s=10.4)
+    assert (clip.frames, clip.extra) == (2, 1)
+    assert look(clip.path).digests == whole.digests[9:12]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Interrupted, SystemExit])
+def test_whoever_is_stopped_leaves_nothing(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "in.mp4", frames=12)
+
+    def stop(*_args: object) -> None:
+        raise error
+
+    monkeypatch.setattr("streamer.cutting.clip.end_at", stop)
+    with pytest.raises(error):
+        cut(path, tmp_path / "out.mp4", end_s=1.0)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["in.mp4"]
 
 
 @pytest.mark.parametrize("exact", [False, True])
