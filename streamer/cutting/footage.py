@@ -130,7 +130,7 @@ class Footage:
             if packet.stream is not self.video:
                 if begun:
                     yield packet
-                else:
+                elif packet.stream.type == "subtitle" or time_of(packet) >= key - _LEAD_S:
                     early.append(packet)
             elif not begun and time_of(packet) == key:
                 begun = True

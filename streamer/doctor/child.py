@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import asdict
 
+from streamer.doctor.findings import Finding, found
 from streamer.doctor.libraries import GROUPS
 
 
@@ -19,10 +20,23 @@ def tell(what: object) -> None:
 def main(group: str) -> None:
     """Try all of a group, and tell."""
     asked = GROUPS[group]
-    names = asked.names()
+    try:
+        names = asked.names()
+    except Exception as error:  # noqa: BLE001 - a library that does not even load
+        tell({"names": [group]})
+        tell(asdict(_raised(group, error, advice=asked.advice)))
+        return
     tell({"names": names})
     for name in names:
-        tell(asdict(asked.check(name)))
+        try:
+            finding = asked.check(name)
+        except Exception as error:  # noqa: BLE001 - whatever a library raises says that it does not work
+            finding = _raised(name, error, advice=asked.advice)
+        tell(asdict(finding))
+
+
+def _raised(name: str, error: Exception, *, advice: str) -> Finding:
+    return found(name, "broken", f"{type(error).__name__}: {error}", advice)
 
 
 if __name__ == "__main__":

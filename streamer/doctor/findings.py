@@ -46,7 +46,7 @@ def shortfall(findings: Sequence[Finding]) -> StreamerError | None:
     if OPENCV not in good:
         return SinkError("OpenCV does not work here: nothing can be read, drawn or shown", hint=_hint(findings, OPENCV))
     if not any(name.startswith(H264) for name in good):
-        return SinkError("H.264 cannot be written here", hint=_hint(findings, H264))
+        return SinkError("H.264 cannot be written here", hint=_hint(findings, "encoder"))
     if not good.intersection(RUNTIMES):
         return ModelError("nothing here runs a model", hint=_hint(findings, RUNTIMES[0]))
     return None

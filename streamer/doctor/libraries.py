@@ -26,10 +26,14 @@ _AGAIN = "pip install --force-reinstall"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Checks of one process: their names, and how one of them is made. Both may end the process instead."""
+    """Checks of one process: their names, and how one of them is made. Both may raise, or end the process.
+
+    advice: what to do where they raise.
+    """
 
     names: Callable[[], tuple[str, ...]]
     check: Callable[[str], Finding]
+    advice: str = ""
 
 
 def _opencv(name: str) -> Finding:
@@ -152,7 +156,7 @@ def _runtime(name: str) -> Finding:
         return found(name, "missing", "is not installed", f"pip install {package}")
     try:
         return found(name, "ok", f"{number}; {_DEVICES[name]()}")
-    except Exception as error:  # noqa: BLE001 - whatever a library raises says that it does not work
+    except Exception as error:  # noqa: BLE001 - as in child.py, with the version
         return found(name, "broken", f"{number}: {type(error).__name__}: {error}", f"{_AGAIN} {package}")
 
 
@@ -176,8 +180,8 @@ def _litert() -> str:
 _DEVICES: dict[str, Callable[[], str]] = {"TensorFlow": _tensorflow, "OpenVINO": _openvino, "LiteRT": _litert}
 
 GROUPS = {
-    "OpenCV": Group(lambda: (OPENCV, RUNTIMES[3], "display"), _opencv),
-    "encoders": Group(_software, _video),
+    "OpenCV": Group(lambda: (OPENCV, RUNTIMES[3], "display"), _opencv, f"{_AGAIN} opencv-python"),
+    "encoders": Group(_software, _video, f"{_AGAIN} av"),
     "encoders in hardware": Group(lambda: _encoders(hardware=True), _video),
     "TensorFlow": Group(lambda: ("TensorFlow",), _runtime),
     "OpenVINO": Group(lambda: ("OpenVINO",), _runtime),

@@ -1,15 +1,17 @@
 """What is tried in the children, with parts of it taken away."""
 
+import json
 import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
-from streamer.doctor import libraries
+from streamer.doctor import child, libraries
 from streamer.doctor.findings import Finding
-from streamer.doctor.libraries import GROUPS
+from streamer.doctor.libraries import GROUPS, Group
 from streamer.sinks import encoders
 from streamer.sinks.encoders import ENCODERS, trial
 
@@ -77,8 +79,8 @@ def test_opencv_that_is_not_there_or_lacks_a_library(monkeypatch: pytest.MonkeyP
     assert (lacking.verdict, lacking.advice) == ("broken", "apt install libgl1 libglib2.0-0")
 
 
-def raising(error: Exception) -> Callable[..., object]:
-    def fail(*_args: object) -> object:
+def raising(error: Exception) -> Callable[..., NoReturn]:
+    def fail(*_args: object) -> NoReturn:
         raise error
 
     return fail
@@ -103,3 +105,38 @@ def test_the_devices_of_a_runtime_are_told(monkeypatch: pytest.MonkeyPatch) -> N
     fake = SimpleNamespace(Core=lambda: SimpleNamespace(available_devices=["CPU", "GPU.0"]))
     monkeypatch.setattr(libraries, "import_module", lambda _: fake)
     assert GROUPS["OpenVINO"].check("OpenVINO").found.endswith("; CPU, GPU.0")
+
+
+def told_by(group: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    child.main(group)
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line]
+
+
+def test_a_group_that_does_not_load_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = Group(raising(ImportError("libx264.so: no such file")), raising(AssertionError()), "pip install av")
+    monkeypatch.setitem(GROUPS, "encoders", group)
+    assert told_by("encoders", capsys) == [
+        {"names": ["encoders"]},
+        {
+            "name": "encoders",
+            "verdict": "broken",
+            "found": "ImportError: libx264.so: no such file",
+            "advice": "pip install av",
+        },
+    ]
+
+
+def test_a_check_that_raises_is_broken_and_the_next_one_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(name: str) -> Finding:
+        if name == "one":
+            raise RuntimeError("boom")
+        return Finding(name, "ok", "1.0")
+
+    monkeypatch.setitem(GROUPS, "encoders", Group(lambda: ("one", "two"), check))
+    _, one, two = told_by("encoders", capsys)
+    assert (one["verdict"], one["found"]) == ("broken", "RuntimeError: boom")
+    assert two["verdict"] == "ok"
