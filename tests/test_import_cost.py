@@ -27,6 +27,8 @@ STATEMENTS = {
     "streamer inspect --help": "from streamer.cli import main; main(['inspect', '--help'])",
     "streamer bench --help": "from streamer.cli import main; main(['bench', '--help'])",
     "streamer render --help": "from streamer.cli import main; main(['render', '--help'])",
+    "streamer clip --help": "from streamer.cli import main; main(['clip', '--help'])",
+    "streamer doctor --help": "from streamer.cli import main; main(['doctor', '--help'])",
     "streamer --version": "from streamer.cli import main; main(['--version'])",
     "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
     "streamer models list": "from streamer.cli import main; main(['models', 'list'])",

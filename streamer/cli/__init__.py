@@ -13,7 +13,9 @@ import typer
 
 import streamer
 from streamer.cli.bench import bench_command
+from streamer.cli.clip import clip_command
 from streamer.cli.config import config_app
+from streamer.cli.doctor import doctor_command
 from streamer.cli.failures import code_of, told
 from streamer.cli.flags import with_settings
 from streamer.cli.inspect import inspect_command
@@ -53,10 +55,12 @@ app.command("run", help="Watch, record, report: SOURCE through the model to a wi
 app.command("inspect", help="Say what a model takes and gives, and how sure that is.")(inspect_command)
 app.command("bench", help="Measure every stage of a run, beside the loop that how-tos have.")(bench_command)
 app.command("render", help="Draw again what a run saw, from the lines of its --jsonl, without a model.")(render_command)
+app.command("clip", help="Cut a part of a file into a file, without encoding it again.")(clip_command)
+app.command("doctor", help="Say what works here, and what to install.")(doctor_command)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "inspect", "bench", "render", "models", "config"})
+VERBS = frozenset({"run", "inspect", "bench", "render", "clip", "doctor", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

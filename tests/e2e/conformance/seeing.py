@@ -8,6 +8,12 @@ from tests.e2e.conformance.pictures import Thumb, luma_of, misread, turned
 from tests.e2e.conformance.verdict import Verdict
 
 LUMA_MOST = 6.0
+
+PLAIN = 8.0
+"""Standard deviation, of 255, below which a picture has nothing to tell maps of colours apart by."""
+
+MAPPED_LEAST = 2.5
+"""HDR that was mapped differs by more; what comes of coding alone is below."""
 COLOUR_MOST = 5.0
 """Of 255: mean absolute difference of thumbnails, in brightness and in red, green and blue."""
 
@@ -116,11 +122,12 @@ def _colour_error(theirs: NDArray[np.float64] | Thumb, ours: Thumb) -> float:
 
 def _mapped(verdict: Verdict, theirs: Thumb, ours: Thumb) -> None:
     """HDR that is tagged as SDR: its pixels must have been mapped, and not by cutting off what is bright."""
-    if np.abs(luma_of(theirs) - luma_of(ours)).mean() < LUMA_MOST:
+    says_much = theirs.std() > PLAIN  # a picture of one colour stays what it is, however it is mapped
+    if says_much and np.abs(ours.astype(float) - theirs).mean() < MAPPED_LEAST:
         verdict.blame("tags", "SDR is tagged, and the pixels are still those of HDR")
         return
     verdict.remark = "HDR was made SDR"
-    if not _alike(luma_of(theirs), luma_of(ours)):
+    if says_much and not _alike(luma_of(theirs), luma_of(ours)):
         verdict.blame("picture", "another picture")
     clipped = float((ours.min(axis=-1) >= WHITE).mean() - (theirs.min(axis=-1) >= WHITE).mean())
     if clipped > CLIPPED_MOST:

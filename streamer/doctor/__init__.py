@@ -1,0 +1,1 @@
+"""What works on this machine, and what is to be installed: `streamer doctor`."""
