@@ -26,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 _CHAPTER_BASE = Fraction(1, 1000)
 
-_LONGEST_S = 1e6
-"""No recording is longer; 12 days. Containers count chapters in 32 bits."""
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -104,7 +101,10 @@ class MediaFile:
         raise NotImplementedError
 
     def _begin(self) -> None:
-        """Once the video's stream is there: add the tracks of sound, and what is told about the whole."""
+        """Once the video's stream is there: add the tracks of sound, and what is told about the whole.
+
+        Chapters come at the end, when it is known how long the last one is.
+        """
         recipe, original = self._recipe, self._original
         metadata = {} if original is None else dict(original.metadata)
         metadata["comment"] = "; ".join(text for text in (metadata.get("comment"), recipe.options.note) if text)
@@ -123,7 +123,6 @@ class MediaFile:
         self.chapters = [
             Chapter(one.start_s - self._start_s, one.end_s - self._start_s, one.title) for one in original.chapters
         ]
-        self._write_chapters(_LONGEST_S)
 
     def _mux(self, packets: Iterable[Packet], *, sound_until_s: float) -> None:
         """Write packets of video, and the sound that begins before them."""

@@ -1,0 +1,164 @@
+"""Parts of a long recording: when they begin, what they are called, and which of them stay."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from streamer.frame import Frame
+from streamer.sinks.options import Keep
+from streamer.sinks.recorder import Recorder
+from streamer.sinks.segments import Schedule, captured_at, prune, stamped
+from tests.sinks.scenes import decoded, grey, results
+
+NS = 1_000_000_000
+
+
+def frame(at_s: float) -> Frame:
+    return Frame(grey(0), 0, captured_ns=round(at_s * NS))
+
+
+class Wall:
+    """A wall clock and a monotonic one, which go together until somebody sets the first."""
+
+    def __init__(self, now: datetime) -> None:
+        self.wall, self.monotonic_s = now, 1000.0
+
+    def advance(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.monotonic_s += seconds
+
+    def schedule(self, length_s: float) -> Schedule:
+        return Schedule(length_s, live=True, now=lambda: self.wall, monotonic_ns=lambda: round(self.monotonic_s * NS))
+
+
+@pytest.mark.parametrize(
+    ("begins", "length_s", "left_s"),
+    [("10:04:30", 600, 330), ("10:00:00", 600, 600), ("23:59:50", 3600, 10), ("00:00:01", 86_400, 86_399)],
+)
+def test_live_parts_end_with_the_clock(begins: str, length_s: float, left_s: float) -> None:
+    wall = Wall(datetime.fromisoformat(f"2026-03-05T{begins}"))
+    schedule = wall.schedule(length_s)
+    schedule.begin(frame(1000.0), 0.0)
+    assert not schedule.over(frame(1000.0 + left_s - 0.01), 0.0)
+    assert schedule.over(frame(1000.0 + left_s), 0.0)
+
+
+def test_a_frame_that_waited_belongs_to_the_time_at_which_it_was_captured() -> None:
+    wall = Wall(datetime(2026, 3, 5, 10, 0, 1))
+    schedule = wall.schedule(600)
+    schedule.begin(frame(998.5), 0.0)  # captured at 09:59:59.5
+    assert schedule.over(frame(999.0), 0.0)
+
+
+def test_a_clock_that_is_set_moves_the_next_part_and_not_this_one() -> None:
+    wall = Wall(datetime(2026, 3, 5, 10, 0))
+    schedule = wall.schedule(600)
+    schedule.begin(frame(1000.0), 0.0)
+    wall.wall += timedelta(hours=1, minutes=3)
+    wall.advance(599)
+    assert not schedule.over(frame(1599.0), 0.0)
+    wall.advance(1)
+    assert schedule.over(frame(1600.0), 0.0)
+    schedule.begin(frame(1600.0), 0.0)  # it is 11:13 now
+    assert schedule.over(frame(1600.0 + 7 * 60), 0.0)
+
+
+def test_parts_of_a_file_are_of_equal_length() -> None:
+    schedule = Schedule(10.0, live=False)
+    schedule.begin(frame(0), 3.0)
+    assert [schedule.over(frame(0), time_s) for time_s in (3.0, 9.99, 10.0)] == [False, False, True]
+    schedule.begin(frame(0), 10.0)
+    assert [schedule.over(frame(0), time_s) for time_s in (19.99, 20.0)] == [False, True]
+
+
+def test_the_time_of_capture_is_told_by_the_wall() -> None:
+    at = captured_at(frame(10.0), lambda: datetime(2026, 1, 1, 12), lambda: 12 * NS)
+    assert at == datetime(2026, 1, 1, 11, 59, 58)
+    assert stamped(Path("a/cam.mp4"), at) == Path("a/cam-20260101-115958.mp4")
+
+
+def test_no_frame_is_lost_or_doubled_between_parts(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "out.mp4", fps=10, segment_s=1.5)
+    for one in results(40):
+        recorder.write(one)
+    recorder.close()
+    assert [len(decoded(path)) for path in recorder.recorded_files] == [15, 15, 10]
+    assert recorder.written == 40
+    for path in recorder.recorded_files:
+        first, *_ = decoded(path)
+        assert first.key_frame
+        assert first.time == 0
+
+
+def test_live_parts_are_called_after_their_time(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "cam.mp4", fps=10, live=True, segment_s=3600)
+    for one in results(5):
+        recorder.write(one)
+    recorder.close()
+    (path,) = recorder.recorded_files
+    assert datetime.strptime(path.stem, "cam-%Y%m%d-%H%M%S")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class TestKeeping:
+    def files(self, folder: Path) -> list[str]:
+        return sorted(path.name for path in folder.iterdir())
+
+    def write(self, folder: Path, name: str, size: int = 100, *, age_s: float = 0.0, now_s: float = 1e9) -> None:
+        (folder / name).write_bytes(b"x" * size)
+        os.utime(folder / name, (now_s - age_s, now_s - age_s))
+
+    def test_the_oldest_go_first_and_what_belongs_to_them(self, tmp_path: Path) -> None:
+        for hour in range(5):
+            self.write(tmp_path, f"cam-20260101-{hour:02d}0000.mp4", age_s=3600 * (5 - hour))
+        self.write(tmp_path, "cam-20260101-000000.json", 1)
+        self.write(tmp_path, "cam-20260101-000000.jpg", 1)
+        prune(Keep(bytes=250), tmp_path / "cam.mp4")
+        assert self.files(tmp_path) == ["cam-20260101-030000.mp4", "cam-20260101-040000.mp4"]
+
+    def test_what_is_too_old_goes(self, tmp_path: Path) -> None:
+        for days in range(5):
+            self.write(tmp_path, f"cam-2026010{days}-000000.mp4", age_s=86_400 * (5 - days))
+        prune(Keep(seconds=2.5 * 86_400), tmp_path / "cam.mp4", now=lambda: 1e9)
+        assert self.files(tmp_path) == ["cam-20260103-000000.mp4", "cam-20260104-000000.mp4"]
+
+    def test_nothing_else_is_touched(self, tmp_path: Path) -> None:
+        others = [
+            "cam.mp4",
+            "cam-002.mp4",
+            "cam-20260101-000000.part.mp4",
+            "cam-20260101-000000.mkv",
+            "camera-20260101-000000.mp4",
+            "cam-door-20260101-000000.mp4",
+            "holiday-20260101-000000.mp4",
+            "cam-20260101-000000-final.mp4",
+        ]
+        for name in others:
+            self.write(tmp_path, name, 10_000, age_s=1e8)
+        self.write(tmp_path, "cam-20260101-000000-002.mp4", age_s=1e8)
+        prune(Keep(bytes=10, seconds=10), tmp_path / "cam.mp4")
+        assert self.files(tmp_path) == sorted(others)
+
+    def test_what_cannot_be_removed_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.write(tmp_path, "cam-20260101-000000.mp4")
+
+        def refuse(_path: Path, **_how: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(Path, "unlink", refuse)
+        prune(Keep(bytes=1), tmp_path / "cam.mp4")
+        assert "cannot be removed: Permission denied" in caplog.text
+
+    def test_a_recording_keeps_within_its_bounds(self, tmp_path: Path) -> None:
+        for hour in range(3):
+            self.write(tmp_path, f"cam-20200101-{hour:02d}0000.mp4", 500_000, age_s=1e8)
+        recorder = Recorder(tmp_path / "cam.mp4", fps=10, live=True, segment_s=3600, keep=Keep(bytes=700_000))
+        for one in results(5):
+            recorder.write(one)
+        recorder.close()
+        assert len(self.files(tmp_path)) == 2
+        assert recorder.recorded_files[0].exists()
