@@ -136,6 +136,7 @@ def _try_outputs(settings: Settings, source: Source | None, inputs: tuple[Path, 
         csv=_no_stream(options.csv),
         coco=_no_stream(options.coco),
         mot=_no_stream(options.mot),
+        video=replace(options.video, encoder="software"),  # hardware is looked for once, later
     )
     for sink in open_sinks(tried, labels=None, source=info):
         sink.close()

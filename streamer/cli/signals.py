@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
@@ -39,6 +40,10 @@ def leave_now(code: int) -> None:
     os._exit(code)
 
 
+ECHO_S = 0.1
+"""What comes again so soon after the first is the same signal: `timeout` sends it to its child and to their group."""
+
+
 class Signals:
     """Listens from `with` to its end; on the main thread only.
 
@@ -47,7 +52,10 @@ class Signals:
     it could be held up: whoever presses Ctrl-C may have stopped the terminal first.
     """
 
-    def __init__(self, *, leave: Callable[[int], None] = leave_now) -> None:
+    def __init__(
+        self, *, leave: Callable[[int], None] = leave_now, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now_s = now_s
         self.received: int | None = None
         self._leave = leave
         self._stop: Callable[[], None] | None = None
@@ -91,12 +99,14 @@ class Signals:
             raise Interrupted
 
     def _listen(self) -> None:
-        heard = 0
+        first: tuple[int, float] | None = None
         while data := self._ear.recv(16):
+            now_s = self._now_s()
             for signum in data:
-                if signum in self._before:
-                    heard += 1
-                    self._obey(signum, first=heard == 1)
+                if signum not in self._before or (first and first[0] == signum and now_s - first[1] < ECHO_S):
+                    continue
+                self._obey(signum, first=first is None)
+                first = first or (signum, now_s)
 
     def _obey(self, signum: int, *, first: bool) -> None:
         with self._lock:

@@ -281,7 +281,7 @@ class Settings(BaseModel):
         if self.duration == 0:
             yield "duration", "must be more than 0 s"
         if self.keep is not None and self.segment is None and self.clip_on is None:
-            yield "keep", "needs segment or clip_on: one file is not cut"
+            yield "keep", "cannot cut one file: segment or clip_on makes several"
         for one, other in self.rivals():
             yield other, f"cannot be given together with {one}"
         yield from self._shared_places()

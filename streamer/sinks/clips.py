@@ -6,6 +6,7 @@ condition holds. Events that touch become one clip.
 
 import json
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,6 +100,7 @@ class Clips:
         self._files: list[Path] = []
         self._failures: list[SinkError] = []
         self._closed = False
+        self._made = not folder.exists()
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -130,7 +132,12 @@ class Clips:
     def close(self) -> None:
         """Finish the clip that is under way. Raises SinkError where a clip could not be written."""
         self._closed = True
-        self._end_of_stream()
+        try:
+            self._end_of_stream()
+        finally:
+            if self._made:
+                with suppress(OSError):  # it holds something, or has gone
+                    self._stem.parent.rmdir()
         failures, self._failures = self._failures, []
         if failures:
             raise failures[0]

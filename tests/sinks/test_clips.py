@@ -154,7 +154,7 @@ def test_a_clip_that_cannot_be_written_is_told_and_the_next_one_is_kept(
 
 def test_where_nothing_happens_nothing_is_written(tmp_path: Path) -> None:
     assert run(opened(tmp_path / "clips"), 60, lambda _: False) == []
-    assert list((tmp_path / "clips").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
