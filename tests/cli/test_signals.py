@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from itertools import chain, repeat
 
 import pytest
 
@@ -47,18 +48,21 @@ def test_the_second_signal_leaves_at_once_with_its_code(capfd: pytest.CaptureFix
 
 
 def test_the_echo_of_the_first_signal_is_no_second_one() -> None:
-    asked, left, times_s = threading.Event(), threading.Event(), [10.0]
-    with Signals(leave=lambda _code: left.set(), now_s=lambda: times_s[0]) as signals:
+    asked, left = threading.Event(), threading.Event()
+    heard_s: list[float] = []
+    times_s = chain((10.0, 10.09), repeat(10.11))
+
+    def now_s() -> float:
+        heard_s.append(next(times_s))
+        return heard_s[-1]
+
+    with Signals(leave=lambda _code: left.set(), now_s=now_s) as signals:
         signals.hand_over(asked.set)
         signal.raise_signal(signal.SIGINT)
         assert asked.wait(WAIT_S)
-        times_s[0] = 10.09
-        signal.raise_signal(signal.SIGINT)
-        signals._mouth.send(b"\x00")  # read behind it
-        assert not left.wait(0.05)
-        times_s[0] = 10.11
-        signal.raise_signal(signal.SIGINT)
-        assert left.wait(WAIT_S)
+        while not left.wait(0.01):
+            signal.raise_signal(signal.SIGINT)
+    assert heard_s[:3] == [10.0, 10.09, 10.11]
 
 
 def test_a_signal_that_came_before_the_hand_over_is_not_lost() -> None:
