@@ -282,6 +282,8 @@ class Settings(BaseModel):
             yield "duration", "must be more than 0 s"
         if self.keep is not None and self.segment is None and self.clip_on is None:
             yield "keep", "cannot cut one file: segment or clip_on makes several"
+        if self.segment is not None and self.record is None:
+            yield "segment", "needs a recording: give OUT"
         for one, other in self.rivals():
             yield other, f"cannot be given together with {one}"
         yield from self._shared_places()

@@ -102,7 +102,7 @@ Place = Annotated[str, BeforeValidator(_plain_text), AfterValidator(_with_its_sl
 Seconds = Annotated[float, BeforeValidator(parse_seconds), Field(ge=0, allow_inf_nan=False)]
 """A time in seconds, written `90`, `1:30` or `0:01:30.5`."""
 
-Span = Annotated[float, BeforeValidator(parse_span), Field(gt=0, allow_inf_nan=False)]
+Span = Annotated[float, BeforeValidator(parse_span), Field(ge=1, allow_inf_nan=False)]
 """A length of time in seconds, written `10m`, `1h`, `90` or `1:30`."""
 
 Bitrate = Annotated[int, BeforeValidator(parse_rate), Field(ge=1000, le=10**10)]

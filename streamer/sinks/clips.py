@@ -1,54 +1,41 @@
 """Clips of what happens, from some seconds before it: one video, one picture and one JSON file for each event.
 
 All frames are encoded all the time and the last seconds kept in memory (preroll.py); nothing is written until the
-condition holds. Events that touch become one clip.
+condition holds. Events that touch become one clip. event.py is what is told of one.
 """
 
 import json
 import logging
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+from streamer.clock import NS_PER_S
 from streamer.errors import InternalError, SinkError
 from streamer.frame import Frame, Image, Result
 from streamer.interfaces import SinkRole
 from streamer.labels import Labels
 from streamer.sinks.conditions import Condition
 from streamer.sinks.containers import TICKS_PER_S
+from streamer.sinks.event import Event, Moment
 from streamer.sinks.options import Keep, VideoOptions
 from streamer.sinks.original import Original, original_of
 from streamer.sinks.outfile import OutFile, failure, next_free, publish, refusal
 from streamer.sinks.pictures import save_picture
 from streamer.sinks.preroll import PreRoll
-from streamer.sinks.recorder import recipe_for
+from streamer.sinks.recorder import ENOUGH_ROOM_BYTES, recipe_for
 from streamer.sinks.segments import captured_at, prune, stamped
-from streamer.sinks.video_file import PacketFile
+from streamer.sinks.video_file import CODING_ERRORS, PacketFile
 from streamer.text import printable, safe_file_name
 
 logger = logging.getLogger(__name__)
 
 _ENDING = ".mp4"
-
-
-@dataclass(slots=True)
-class _Event:
-    """What happens, and its clip once that is begun. Times are of the media, in 1/TICKS_PER_S s."""
-
-    number: int
-    path: Path
-    begins: Frame
-    begins_at: datetime
-    start_ticks: int
-    last_ticks: int
-    last: Frame
-    clip: PacketFile | None = None
-    written_ticks: int = -1
-    best_score: float = -1.0
-    best: Result | None = None
-    classes: dict[str, dict[str, float]] = field(default_factory=dict)
+_BESIDE = (".jpg", ".json")
+_LOOK_NS = NS_PER_S
+"""How long after a clip that could not be written the next one is tried, at the earliest."""
 
 
 class Clips:
@@ -58,7 +45,7 @@ class Clips:
     condition: when something happens. pre_s, post_s: what is kept from before it first holds and after it last does.
     video, fps, from_files, live: as for Recorder; the clips are mp4. keep: how many of them stay.
 
-    A clip that cannot be written is told, and the next one tried; `close` raises SinkError then.
+    A clip that cannot be written is told, and the next event tried, once there is room; `close` raises SinkError then.
 
     Raises SinkOpenError where nothing can be written into `folder`.
     """
@@ -80,25 +67,28 @@ class Clips:
         from_files: bool = False,
         live: bool = False,
         keep: Keep | None = None,
+        room_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._recipe = recipe_for(Path(f"x{_ENDING}"), video or VideoOptions(), fps=fps)
         self.name = f"clips in {printable(str(folder), limit=256)}"
         self.written = 0
         """Frames in the clips so far."""
-        self._stem = folder / f"{safe_file_name(Path(source).stem) or 'clip'}{_ENDING}"
+        self._stem = folder / f"{safe_file_name(Path(source).stem) or 'clip'}-event{_ENDING}"
         self._condition = condition
         self._labels = labels
         self._pre_ticks, self._post_ticks = round(pre_s * TICKS_PER_S), round(post_s * TICKS_PER_S)
         self._pre_s = pre_s
         self._from_files, self._live = from_files, live
         self._keep = keep or Keep()
+        self._room_bytes = room_bytes
         self._preroll: PreRoll | None = None
         self._key: tuple[object, ...] = ()
         self._original: Original | None = None
-        self._event: _Event | None = None
+        self._event: Event | None = None
         self._events = 0
         self._files: list[Path] = []
-        self._failures: list[SinkError] = []
+        self._failure: SinkError | None = None
+        self._failed_ns: int | None = None
         self._closed = False
         self._made = not folder.exists()
         try:
@@ -119,14 +109,23 @@ class Clips:
             raise InternalError("clips were given a frame that nobody has drawn")
         frame = result.frame
         time_s = frame.index / self._recipe.fps if frame.pts_s is None else frame.pts_s
-        preroll = self._preroll_for(frame, result.image)
-        preroll.add(result.image, time_s)
         ticks = round(time_s * TICKS_PER_S)
+        preroll = self._preroll_for(frame, result.image)
+        try:
+            with self._sink_errors():
+                preroll.add(result.image, time_s)
+        except SinkError:
+            self._preroll = None  # nothing more comes out of its encoder
+            preroll.close()
+            raise
         if self._event is not None:
             self._go_on(self._event, preroll)
         if self._event is not None and self._over(self._event, ticks, preroll):
             self._finish_event()
-        if not result.failed and result.detections.looked and self._condition.holds(result.detections):
+        holds = not result.failed and result.detections.looked and self._condition.holds(result.detections)
+        if self._failed_ns is not None:
+            self._recover(frame, holds=holds)
+        elif holds:
             self._happens(result, ticks)
 
     def close(self) -> None:
@@ -138,9 +137,9 @@ class Clips:
             if self._made:
                 with suppress(OSError):  # it holds something, or has gone
                     self._stem.parent.rmdir()
-        failures, self._failures = self._failures, []
-        if failures:
-            raise failures[0]
+        failed, self._failure = self._failure, None
+        if failed is not None:
+            raise failed
 
     def _preroll_for(self, frame: Frame, image: Image) -> PreRoll:
         key = frame.epoch, image.shape, frame.source
@@ -149,52 +148,43 @@ class Clips:
             self._key = key
             self._original = original_of(frame.source) if self._from_files else None
             size_px = image.shape[1], image.shape[0]
-            self._preroll = PreRoll(self._recipe, size_px=size_px, length_s=self._pre_s, original=self._original)
+            with self._sink_errors():
+                self._preroll = PreRoll(self._recipe, size_px=size_px, length_s=self._pre_s, original=self._original)
         return self._preroll
 
-    def _over(self, event: _Event, ticks: int, preroll: PreRoll) -> bool:
+    def _over(self, event: Event, ticks: int, preroll: PreRoll) -> bool:
         """Whether a clip that begins with this frame would not touch it, and all of it has come out of the encoder."""
         end_ticks = event.last_ticks + self._post_ticks
-        return ticks > end_ticks + self._pre_ticks and preroll.newest_ticks >= end_ticks
+        return event.clip is not None and ticks > end_ticks + self._pre_ticks and preroll.newest_ticks >= end_ticks
 
     def _happens(self, result: Result, ticks: int) -> None:
-        event = self._event
-        if event is None:
+        if self._event is None:
             self._events += 1
-            begins_at = captured_at(result.frame)
-            event = self._event = _Event(
+            moment = Moment.of(result.frame, live=self._live)
+            self._event = Event(
                 number=self._events,
-                path=next_free(self._named(begins_at, ticks)),
-                begins=result.frame,
-                begins_at=begins_at,
+                path=_free(self._named(result.frame, ticks)),
+                source=result.frame.source,
+                begins=moment,
                 start_ticks=max(0, ticks - self._pre_ticks),
                 last_ticks=ticks,
-                last=result.frame,
+                ends=moment,
             )
-            logger.info("event %d: %s", event.number, self._condition.text)
-        event.last_ticks, event.last = ticks, result.frame
-        detections = result.detections[self._condition.meant(result.detections)]
-        counts: dict[str, int] = {}
-        for class_id, score in zip(detections.class_ids.tolist(), detections.scores.tolist(), strict=True):
-            name = self._labels.name(class_id)
-            counts[name] = counts.get(name, 0) + 1
-            seen = event.classes.setdefault(name, {"most": 0, "best_score": 0.0})
-            seen["most"] = max(seen["most"], counts[name])
-            seen["best_score"] = max(seen["best_score"], round(score, 4))
-        best = float(detections.scores[0]) if len(detections) else 0.0
-        if best > event.best_score:
-            event.best_score, event.best = best, result
+            logger.info("event %d: %s", self._events, self._condition.text)
+        meant = result.detections[self._condition.meant(result.detections)]
+        self._event.goes_on(result, meant, ticks, labels=self._labels, live=self._live)
 
-    def _named(self, begins_at: datetime, ticks: int) -> Path:
+    def _named(self, frame: Frame, ticks: int) -> Path:
         if self._live:
-            return stamped(self._stem, begins_at)
+            return stamped(self._stem, captured_at(frame))
         return self._stem.with_name(f"{self._stem.stem}-{ticks / TICKS_PER_S:09.3f}s{_ENDING}")
 
-    def _go_on(self, event: _Event, preroll: PreRoll, *, ended: bool = False) -> None:
+    def _go_on(self, event: Event, preroll: PreRoll, *, ended: bool = False) -> None:
         """Write what belongs to the clip and has come out of the encoder."""
         try:
             if event.clip is None:
-                encoded = preroll.since(event.start_ticks, ended=ended)
+                with self._sink_errors():
+                    encoded = preroll.since(event.start_ticks, ended=ended)
                 if not encoded:
                     return
                 event.clip = PacketFile(
@@ -222,7 +212,8 @@ class Clips:
         if preroll is None:
             return
         try:
-            preroll.flush()
+            with self._sink_errors():
+                preroll.flush()
             if self._event is not None:
                 self._go_on(self._event, preroll, ended=True)
                 self._finish_event()
@@ -237,53 +228,58 @@ class Clips:
             event.clip.close()
             event.path = event.clip.path
             self._files.append(event.path)
-            if event.best is not None and event.best.image is not None:
-                save_picture(event.path.with_suffix(".jpg"), event.best.image, force=True)
-            self._tell(event, event.clip)
         except SinkError as error:
             self._fail(event, error)
             return
-        if self._live:
-            prune(self._keep, self._stem)
-
-    def _tell(self, event: _Event, clip: PacketFile) -> None:
-        path = event.path.with_suffix(".json")
-        data = json.dumps(self._told(event, clip), ensure_ascii=False, indent=2) + "\n"
         try:
-            publish(path, data.encode("utf-8", "backslashreplace"), force=True)
+            if event.best is not None and event.best.image is not None:
+                save_picture(event.path.with_suffix(".jpg"), event.best.image)
+            self._tell(event, event.clip)
+        except SinkError as error:
+            self._failure = self._failure or error
+            logger.error("event %d: %s", event.number, error)  # noqa: TRY400 - a sentence, not a traceback
+        if self._live:
+            prune(self._keep, self._stem, beside=_BESIDE)
+
+    def _tell(self, event: Event, clip: PacketFile) -> None:
+        path = event.path.with_suffix(".json")
+        told = event.told(self._condition.text, clip, ticks_per_s=TICKS_PER_S)
+        data = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+        try:
+            publish(path, data.encode("utf-8", "backslashreplace"), force=False)
         except OSError as error:
             raise failure(path, error, saved="its clip is there") from error
 
-    def _told(self, event: _Event, clip: PacketFile) -> dict[str, Any]:
-        best = event.best
-        return {
-            "event": event.number,
-            "condition": self._condition.text,
-            "source": event.begins.source,
-            "begins": self._moment(event.begins),
-            "ends": self._moment(event.last),
-            "clip": {
-                "file": event.path.name,
-                "starts_pts_s": round(event.start_ticks / TICKS_PER_S, 6),
-                "duration_s": round(clip.duration_s, 6),
-                "frames": clip.frames,
-            },
-            "classes": event.classes,
-            "snapshot": None
-            if best is None
-            else {"file": event.path.with_suffix(".jpg").name, "score": round(event.best_score, 4)}
-            | self._moment(best.frame),
-        }
-
-    def _moment(self, frame: Frame) -> dict[str, Any]:
-        when = captured_at(frame).astimezone(UTC).isoformat(timespec="milliseconds") if self._live else None
-        return {
-            "index": frame.index,
-            "pts_s": None if frame.pts_s is None else round(frame.pts_s, 6),
-            "wall_time": when,
-        }
-
-    def _fail(self, event: _Event, error: SinkError) -> None:
-        self._failures.append(error)
+    def _fail(self, event: Event, error: SinkError) -> None:
+        """The clip is lost; the same event is not begun again with the next frame."""
+        self._failure = self._failure or error
         self._event = None
+        self._failed_ns = event.best.frame.captured_ns if event.best is not None else 0
         logger.error("event %d is not kept: %s", event.number, error)
+
+    def _recover(self, frame: Frame, *, holds: bool) -> None:
+        """Be ready for the next event, once this one is over and there is room."""
+        assert self._failed_ns is not None
+        if holds or (self._live and frame.captured_ns - self._failed_ns < _LOOK_NS):
+            return
+        self._failed_ns = frame.captured_ns
+        with suppress(OSError):
+            if self._room_bytes(self._stem.parent) >= ENOUGH_ROOM_BYTES:
+                self._failed_ns = None
+
+    @contextmanager
+    def _sink_errors(self) -> Iterator[None]:
+        """Turn what the encoder raises into SinkError."""
+        try:
+            yield
+        except CODING_ERRORS as error:
+            raise failure(self._stem.parent, error, saved="the clips that are finished are whole") from error
+
+
+def _free(path: Path) -> Path:
+    """`path`, or the next one of that name that is free together with what will lie beside it."""
+    free = next_free(path)
+    while any(os.path.lexists(free.with_suffix(ending)) for ending in _BESIDE):
+        number = int(free.stem.rpartition("-")[2]) + 1 if free != path else 2
+        free = next_free(path.with_name(f"{path.stem}-{number:03d}{path.suffix}"))
+    return free

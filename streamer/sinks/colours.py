@@ -17,6 +17,10 @@ _PQ, _HLG = 16, 18
 _MATRICES = {1: Matrix.ITU709, 4: Matrix.FCC, 7: Matrix.SMPTE240M, 9: Matrix.BT2020, 10: Matrix.BT2020}
 """By their numbers in ISO/IEC 23091-2; the others are, or are taken for, BT.601."""
 _RGB = 0
+_KNOWN_PRIMARIES = frozenset({1, 2, *range(4, 13)})
+_KNOWN_TRANSFERS = frozenset({1, 2, *range(4, 19)})
+_KNOWN_MATRICES = frozenset({1, 2, *range(4, 15)})
+"""What all encoders take; x265 refuses what is reserved, or new."""
 _HD_LINES = 720
 """Players that find no tags take BT.709 from here up, and BT.601 below."""
 
@@ -63,7 +67,13 @@ class Colours:
             return cls.usual(height)
         if tags.transfer in {_PQ, _HLG}:
             return cls(Tags(1, 1, 1, _LIMITED), Matrix.ITU709)
-        return cls(tags, _MATRICES.get(tags.matrix, Matrix.ITU601), full=tags.range == _FULL)
+        known = Tags(
+            tags.primaries if tags.primaries in _KNOWN_PRIMARIES else UNSPECIFIED,
+            tags.transfer if tags.transfer in _KNOWN_TRANSFERS else UNSPECIFIED,
+            tags.matrix if tags.matrix in _KNOWN_MATRICES else UNSPECIFIED,
+            tags.range,
+        )
+        return cls(known, _MATRICES.get(tags.matrix, Matrix.ITU601), full=tags.range == _FULL)
 
 
 class FrameMaker:

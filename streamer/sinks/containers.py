@@ -30,7 +30,7 @@ class Container:
     name: for people. format: FFmpeg's name of its muxer.
     codecs: what its video may be, the usual one first.
     copies: FFmpeg's names of the sound that players find in it; other sound is encoded by `audio_encoder`.
-    ticks_per_s: the resolution of its times.
+    ticks_per_s: the resolution of its times. most_chapters: how many it holds; those of mp4 are counted in a byte.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Container:
     copies: frozenset[str]
     audio_encoder: str = "aac"
     ticks_per_s: int = 120_000
+    most_chapters: int = 255
 
     @property
     def is_mp4(self) -> bool:
@@ -84,12 +85,24 @@ _MKV = Container(
         | {"pcm_s24le", "pcm_s32le", "pcm_f32le"}
     ),
     ticks_per_s=1000,
+    most_chapters=100_000,
 )
 _WEBM = Container(
-    "WebM", "webm", ("vp9", "av1"), frozenset({"opus", "vorbis"}), audio_encoder="libopus", ticks_per_s=1000
+    "WebM",
+    "webm",
+    ("vp9", "av1"),
+    frozenset({"opus", "vorbis"}),
+    audio_encoder="libopus",
+    ticks_per_s=1000,
+    most_chapters=100_000,
 )
 _TS = Container(
-    "MPEG-TS", "mpegts", ("h264", "hevc"), frozenset({"aac", "mp2", "mp3", "ac3", "eac3"}), ticks_per_s=90_000
+    "MPEG-TS",
+    "mpegts",
+    ("h264", "hevc"),
+    frozenset({"aac", "mp2", "mp3", "ac3", "eac3"}),
+    ticks_per_s=90_000,
+    most_chapters=0,
 )
 
 CONTAINERS = {".mp4": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}

@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
@@ -97,7 +98,15 @@ class OutFile:
             if self._created and not self._end:
                 Path(os.path.realpath(self.written_path)).unlink(missing_ok=True)
             elif self.written_path != self.path:
-                self.path = _named(self.written_path, self.path, force=self._force)
+                wanted, self.path = self.path, self.written_path  # what it is called if this fails
+                self.path = _named(self.written_path, wanted, force=self._force)
+
+    def discard(self) -> None:
+        """Let go of it and remove what was made here: nothing of it is of use. Idempotent."""
+        self._file.close()
+        if self._created:
+            with suppress(OSError):
+                Path(os.path.realpath(self.written_path)).unlink(missing_ok=True)
 
     def _put(self, offset: int, data: bytes) -> None:
         if self._regular:

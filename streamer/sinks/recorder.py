@@ -6,22 +6,25 @@ this sink, the window calls `toggle` from the main thread.
 
 import logging
 import math
+import os
 import shutil
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from streamer.clock import NS_PER_S
-from streamer.errors import InternalError, SinkError
+from streamer.errors import ConfigError, InternalError, SinkError
 from streamer.frame import Frame, Image, Result
 from streamer.interfaces import SinkRole
 from streamer.sinks.conditions import Happening
 from streamer.sinks.containers import container_of
 from streamer.sinks.encoders import check_quality, choose_encoder
-from streamer.sinks.options import Keep, VideoOptions
+from streamer.sinks.options import STDOUT, Keep, VideoOptions
 from streamer.sinks.original import Chapter, Original, original_of
-from streamer.sinks.outfile import NO_ROOM, OutFile, next_free
+from streamer.sinks.outfile import NO_ROOM, OutFile, is_stream, next_free
 from streamer.sinks.segments import Schedule, captured_at, prune, stamped
 from streamer.sinks.video_file import Recipe, VideoFile
 from streamer.text import printable
@@ -40,8 +43,24 @@ LITTLE_ROOM_BYTES = 100_000_000
 ENOUGH_ROOM_BYTES = 200_000_000
 """So much must be free again before a live recording that met a full disk goes on."""
 
+LONGEST_FRAME_S = 8 * 3600.0
+"""A longer gap, or a leap back, begins a new file: mp4 counts a frame's time in 32 bits, which are 9.9 hours."""
+
+_LEAP_BACK_S = 1.0
+"""What goes back by less is out of order, and comes at once."""
+
 _LOOK_NS = NS_PER_S
-"""How often a recording that waits looks whether there is room."""
+_LONGEST_LOOK_NS = 60 * NS_PER_S
+"""How often a recording that waits looks whether there is room; twice as long each time that it was not true."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Full:
+    """A disk that is full: since when, when it was looked at last, and after how long it is again."""
+
+    since_ns: int
+    looked_ns: int
+    wait_ns: int
 
 
 class Recorder:
@@ -57,7 +76,7 @@ class Recorder:
     name_next: names each file when it begins, in place of `path`, which then only says where.
     from_files: `Frame.source` is a file, whose sound, title, chapters and colours are taken over.
     live: frames come at their own time: a full disk is waited out, and parts begin with the clock.
-    segment_s: a new part so often, PATH-20250131-235900.mp4 where live, else PATH-002.mp4. keep: how much of them
+    segment_s: a new part so often, PATH-20250131T235900.mp4 where live, else PATH-002.mp4. keep: how much of them
     stays.
     chapters_when: a chapter begins whenever this begins to hold.
 
@@ -91,28 +110,31 @@ class Recorder:
         self._path = path
         self._name_next = name_next
         self._active = active
-        self._switched_on = False
+        self._toggled = False
         self._closed = False
         self._lock = threading.Lock()
         self._force = force
         self._from_files, self._live = from_files, live
         self._schedule = None if segment_s is None else Schedule(segment_s, live=live)
         self._keep = keep or Keep()
+        if not self._stamped and self._keep != Keep():
+            logger.warning("keep: no effect on the parts of a file")
         self._chapters_when = chapters_when
         self._room_bytes = room_bytes
         self._written_before = 0
         self._paths: list[Path] = []
         self._segment: VideoFile | None = None
         self._segment_key: tuple[object, ...] = ()
-        self._zero_s = 0.0
+        self._zero_s = self._last_s = 0.0
         self._original: Original | None = None
         self._original_path = ""
-        self._full_since_ns: int | None = None
-        self._looked_ns = 0
+        self._full: _Full | None = None
         self._missed = 0
-        self._file: OutFile | None = OutFile(path, force=force, part=True)
-        self._claimed = active and not self._stamped
-        if not self._claimed:
+        if self._schedule is not None and (str(path) == STDOUT or is_stream(path)):
+            raise ConfigError("parts need names", where="--segment", hint="a stream has none: leave it out")
+        claim = next_free(stamped(path, datetime.now())) if self._stamped else path
+        self._file: OutFile | None = OutFile(claim, force=force, part=True)
+        if self._stamped or not active:
             self._release()
 
     @property
@@ -138,19 +160,21 @@ class Recorder:
     def toggle(self) -> None:
         """Switch the recording off or on, from any thread: off finishes the file when the next frame comes."""
         with self._lock:
-            self._active = self._switched_on = not self._active
+            self._active, self._toggled = not self._active, True
 
     def write(self, result: Result) -> None:
         if self._closed:
             raise SinkError("the recording has ended", where=str(self._path))
         try:
-            if not self._active:
-                self._finish()
-            elif result.image is not None:
-                self._switched_on = False
-                self._record_if_room(result, result.image)
-            elif not self._switched_on:  # else it was on its way when the key was pressed
-                raise InternalError("a recorder was given a frame that nobody has drawn")
+            with self._waiting_for_room(result.frame):
+                if result.image is None and not self._toggled and self._active:
+                    raise InternalError("a recorder was given a frame that nobody has drawn")
+                if result.image is None or not self._active:  # not drawn: it came while the recording was off
+                    self._finish()
+                elif self._full is None or self._room_again(result.frame):
+                    self._record(result, result.image)
+                else:
+                    self._missed += 1
         except SinkError:
             self._closed = True
             raise
@@ -163,64 +187,66 @@ class Recorder:
         if missed:
             raise SinkError(f"{missed} frames are not recorded: the disk was full", where=str(self._path))
 
-    def _record_if_room(self, result: Result, image: Image) -> None:
-        if self._full_since_ns is not None and not self._room_again(result.frame):
-            self._missed += 1
-            return
+    @contextmanager
+    def _waiting_for_room(self, frame: Frame) -> Iterator[None]:
+        """Let what is live wait where the disk is full, and everything else end."""
         try:
-            self._record(result, image)
+            yield
         except SinkError as error:
             if not self._live or not _is_full(error):
                 raise
-            self._full_since_ns = self._looked_ns = result.frame.captured_ns
-            self._missed += 1
-            logger.error("%s: %s; it goes on when there is room", self.name, error)  # noqa: TRY400 - one sentence
             if self._segment is not None:
                 self._paths[-1] = self._segment.path
                 self._segment = None
+            self._paths = [path for path in self._paths if os.path.lexists(path)]
             self._written_before = self.written
+            self._missed += 1
+            wait_ns = _LOOK_NS if self._full is None else min(2 * self._full.wait_ns, _LONGEST_LOOK_NS)
+            if self._full is None:
+                logger.error("%s: %s; it goes on when there is room", self.name, error)  # noqa: TRY400 - one sentence
+            since_ns = frame.captured_ns if self._full is None else self._full.since_ns
+            self._full = _Full(since_ns=since_ns, looked_ns=frame.captured_ns, wait_ns=wait_ns)
 
     def _room_again(self, frame: Frame) -> bool:
-        if frame.captured_ns - self._looked_ns < _LOOK_NS:
+        """Whether it is time to try again, and there is room; what may go is removed first."""
+        full = self._full
+        assert full is not None
+        if frame.captured_ns - full.looked_ns < full.wait_ns:
             return False
-        self._looked_ns = frame.captured_ns
+        self._full = replace(full, looked_ns=frame.captured_ns)
+        prune(self._keep, self._path)
         try:
-            room = self._room_bytes(self._path.parent) >= ENOUGH_ROOM_BYTES
+            return self._room_bytes(self._path.parent) >= ENOUGH_ROOM_BYTES
         except OSError:
-            room = False
-        if room:
-            waited_s = (frame.captured_ns - (self._full_since_ns or 0)) / NS_PER_S
-            logger.warning("%s: there is room again after %.0f s: it goes on", self.name, waited_s)
-            self._full_since_ns = None
-        return room
+            return False
 
     def _record(self, result: Result, image: Image) -> None:
         frame = result.frame
         time_s = frame.index / self._recipe.fps if frame.pts_s is None else frame.pts_s
         key = frame.epoch, image.shape
-        if key != self._segment_key or (self._schedule is not None and self._schedule.over(frame, time_s)):
-            goes_on = key == self._segment_key
+        leaps = not -_LEAP_BACK_S <= time_s - self._last_s <= LONGEST_FRAME_S
+        if key != self._segment_key or leaps or (self._schedule is not None and self._schedule.over(frame, time_s)):
+            goes_on = key == self._segment_key and not leaps
             self._finish(next_s=time_s - self._zero_s if goes_on else None)
         if self._segment is None:
             self._segment = self._next_segment(frame, time_s, size_px=(image.shape[1], image.shape[0]))
-            self._segment_key, self._zero_s = key, time_s
+            self._segment_key, self._zero_s, self._last_s = key, time_s, time_s
         if self._chapters_when is not None and self._chapters_when.begins(result, time_s):
             self._mark(self._chapters_when.condition.text, time_s - self._zero_s + self._segment.lead_s)
         try:
             self._segment.write(image, time_s=time_s - self._zero_s)
         finally:
             self.written = self._written_before + self._segment.frames
+        self._last_s = time_s
+        if self._full is not None:
+            waited_s = (frame.captured_ns - self._full.since_ns) / NS_PER_S
+            logger.warning("%s: there is room again after %.0f s: it goes on", self.name, waited_s)
+            self._full = None
 
     def _mark(self, title: str, at_s: float) -> None:
-        """A chapter begins; the one before it ends there."""
+        """A chapter begins."""
         assert self._segment is not None
-        chapters = self._segment.chapters
-        if chapters:
-            last = chapters[-1]
-            chapters[-1] = Chapter(last.start_s, min(last.end_s, at_s), last.title)
-        elif at_s > 0:
-            chapters.append(Chapter(0.0, at_s, ""))
-        chapters.append(Chapter(at_s, math.inf, title))
+        self._segment.marks.append(Chapter(at_s, math.inf, title))
 
     def _next_segment(self, frame: Frame, time_s: float, *, size_px: tuple[int, int]) -> VideoFile:
         file = self._file or self._next_file(frame)

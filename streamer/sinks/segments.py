@@ -6,7 +6,7 @@ Parts of what is live begin when the clock says so; those of a file after equal 
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,9 +18,13 @@ from streamer.text import printable
 
 logger = logging.getLogger(__name__)
 
-_STAMP = r"\d{8}-\d{6}"
-_BESIDE = (".jpg", ".json")
-"""What belongs to a clip and goes with it."""
+_STAMP = r"\d{8}T\d{6}"
+
+_SHORTEST_S = 1.0
+"""A part of which less than this would be left is joined to the next one."""
+
+_FORGOTTEN_S = 60.0
+"""A part that has not grown for so long was left by a run that did not end."""
 
 
 class Schedule:
@@ -48,11 +52,15 @@ class Schedule:
     def begin(self, frame: Frame, time_s: float) -> None:
         """A part begins with this frame, which is shown at `time_s` of the media."""
         if not self._live:
-            self._end = (time_s // self._length_s + 1) * self._length_s
+            # In whole microseconds: 0.3 // 0.1 is 2.
+            length_us = round(self._length_s * 1e6)
+            self._end = (round(time_s * 1e6) // length_us + 1) * length_us / 1e6
             return
         captured = captured_at(frame, self._now, self._monotonic_ns)
         since_midnight = captured - captured.replace(hour=0, minute=0, second=0, microsecond=0)
         left_s = self._length_s - since_midnight.total_seconds() % self._length_s
+        if left_s < min(_SHORTEST_S, self._length_s / 2):  # the clock was set back a little
+            left_s += self._length_s
         self._end = frame.captured_ns / NS_PER_S + left_s
 
     def over(self, frame: Frame, time_s: float) -> bool:
@@ -66,35 +74,38 @@ def captured_at(
     monotonic_ns: Callable[[], int] = time.monotonic_ns,
 ) -> datetime:
     """The wall clock's time at which the frame was captured."""
-    return now() - timedelta(microseconds=(monotonic_ns() - frame.captured_ns) / 1000)
+    waited_ns = monotonic_ns() - frame.captured_ns
+    return now() - timedelta(microseconds=waited_ns / 1000)
 
 
 def stamped(path: Path, when: datetime) -> Path:
-    """`cam-20250131-235959.mp4` of cam.mp4: files of one name sort in the order of time."""
-    return path.with_name(f"{path.stem}-{when:%Y%m%d-%H%M%S}{path.suffix}")
+    """`cam-20250131T235959.mp4` of cam.mp4, in local time: but for the hour that summer time takes back, names sort."""
+    return path.with_name(f"{path.stem}-{when:%Y%m%dT%H%M%S}{path.suffix}")
 
 
-def prune(keep: Keep, path: Path, *, now: Callable[[], float] = time.time) -> None:
+def prune(keep: Keep, path: Path, *, beside: Sequence[str] = (), now: Callable[[], float] = time.time) -> None:
     """Remove the oldest of the files that are called like the parts of `path`, until what is left is within `keep`.
 
-    Those of earlier runs count as well, and the one that is being written does not: it is still a part. What cannot be
-    removed is told, and stays.
+    Those of earlier runs count as well, what a run that did not end left behind included. The newest stays, however
+    large it is. beside: endings of what belongs to a part and goes with it. What cannot be removed is told, and stays.
     """
     if keep.bytes is None and keep.seconds is None:
         return
-    pattern = re.compile(rf"{re.escape(path.stem)}-{_STAMP}(-\d{{3}})?{re.escape(path.suffix)}")
+    ending = rf"(-\d{{3}})?(\.part(-\d{{3}})?)?{re.escape(path.suffix)}"
+    pattern = re.compile(rf"{re.escape(path.stem)}-{_STAMP}{ending}")
     found: list[tuple[float, int, Path]] = []
     for entry in _entries(path.parent):
         if pattern.fullmatch(entry.name):
             with suppress(OSError):  # it has just gone
                 whole = entry.stat()
-                found.append((whole.st_mtime, whole.st_size, entry))
+                if ".part" not in entry.name or now() - whole.st_mtime > _FORGOTTEN_S:
+                    found.append((whole.st_mtime, whole.st_size, entry))
     found.sort()
     total_bytes = sum(size for _, size, _ in found)
-    for changed_s, size, entry in found:
+    for changed_s, size, entry in found[:-1]:
         too_old = keep.seconds is not None and now() - changed_s > keep.seconds
         too_much = keep.bytes is not None and total_bytes > keep.bytes
-        if (too_old or too_much) and _remove(entry):
+        if (too_old or too_much) and _remove(entry, beside):
             total_bytes -= size
 
 
@@ -105,7 +116,7 @@ def _entries(folder: Path) -> list[Path]:
         return []
 
 
-def _remove(path: Path) -> bool:
+def _remove(path: Path, beside: Sequence[str]) -> bool:
     name = printable(str(path), limit=256)
     try:
         path.unlink()
@@ -113,7 +124,7 @@ def _remove(path: Path) -> bool:
         logger.warning("%s is too old or too much, and cannot be removed: %s", name, error.strerror)
         return False
     logger.info("removed %s, to keep no more than was asked for", name)
-    for ending in _BESIDE:
+    for ending in beside:
         with suppress(OSError):
             path.with_suffix(ending).unlink()
     return True

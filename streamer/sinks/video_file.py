@@ -5,7 +5,7 @@ last second; a clean end turns it into an ordinary one.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,8 +21,12 @@ from streamer.sinks.options import Codec, VideoOptions
 from streamer.sinks.original import Chapter, Original
 from streamer.sinks.outfile import OutFile, failure
 from streamer.sinks.sound import Sound
+from streamer.text import printable
 
 logger = logging.getLogger(__name__)
+
+CODING_ERRORS = (OSError, av.FFmpegError, ValueError, TypeError, NotImplementedError, EOFError)
+"""What PyAV raises for what an encoder, a muxer or a file does not take."""
 
 _CHAPTER_BASE = Fraction(1, 1000)
 
@@ -76,7 +80,9 @@ class MediaFile:
         self.frames = 0
         """Frames that are in the file; a few more may wait in the encoder until `close`."""
         self.chapters: list[Chapter] = []
-        """Named parts, in seconds of this file; written by `close`."""
+        """Named parts that the original has, in seconds of this file; written by `close`."""
+        self.marks: list[Chapter] = []
+        """Parts that begin here and there, each up to the next one; written with them."""
         self.lead_s = original.lead_s if original is not None and start_s <= 0 else 0.0
         """How much earlier than the first frame the file begins, because there is sound already."""
         self._file = file
@@ -85,10 +91,15 @@ class MediaFile:
         self._start_s = start_s - self.lead_s
         self._closed = False
         self._sound: Sound | None = None
+        self._container: OutputContainer | None = None
         with self._sink_errors():
-            self.container: OutputContainer = av.open(
-                file, "w", format=recipe.container.format, options=recipe.container.options()
-            )
+            self._container = av.open(file, "w", format=recipe.container.format, options=recipe.container.options())
+
+    @property
+    def container(self) -> OutputContainer:
+        """What is being written."""
+        assert self._container is not None
+        return self._container
 
     @property
     def path(self) -> Path:
@@ -108,6 +119,8 @@ class MediaFile:
         recipe, original = self._recipe, self._original
         metadata = {} if original is None else dict(original.metadata)
         metadata["comment"] = "; ".join(text for text in (metadata.get("comment"), recipe.options.note) if text)
+        if recipe.container.format == "mpegts":  # a length there is one byte
+            metadata = {key: text.encode()[:255].decode("utf-8", "ignore") for key, text in metadata.items()}
         self.container.metadata.update(metadata)
         if original is None:
             return
@@ -148,26 +161,41 @@ class MediaFile:
         self._file.close()
 
     def _write_chapters(self, end_s: float) -> None:
-        chapters = [one for one in self.chapters if one.end_s > 0 and one.start_s < end_s]
-        if chapters:
-            self.container.set_chapters([_as_pyav(number, one, end_s) for number, one in enumerate(chapters, 1)])
+        chapters = joined(self.chapters, self.marks, end_s=end_s)
+        if not chapters:
+            return
+        most = self._recipe.container.most_chapters
+        if len(chapters) > most:
+            name = printable(str(self._file.path), limit=256)
+            logger.warning("%s: %d of %d chapters have no place in it", name, len(chapters) - most, len(chapters))
+        if chapters := chapters[:most]:
+            self.container.set_chapters([_as_pyav(number, one) for number, one in enumerate(chapters, 1)])
 
     @contextmanager
     def _sink_errors(self) -> Iterator[None]:
         """Turn what the encoder, the muxer or the disk raises into SinkError, and let go of everything."""
         try:
             yield
-        except (OSError, av.FFmpegError) as error:
+        except CODING_ERRORS as error:
             self._abandon()
             saved = f"all but the last moments of the {self.duration_s:.1f} s recorded can be played"
+            if not self.frames:
+                saved = "nothing is in it"
             raise failure(self._file.path, error, saved=saved) from error
 
     def _abandon(self) -> None:
         self._closed = True
         self._file.freeze()
-        with suppress(OSError, av.FFmpegError):  # its trailer goes nowhere; the first failure is the one to tell
-            self._let_go()
-        self._file.close()
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(*CODING_ERRORS):  # its trailer goes nowhere; the first failure is the one to tell
+            if self._container is not None:
+                self._container.close()
+        with suppress(OSError):
+            if self.frames:
+                self._file.close()
+            else:
+                self._file.discard()
 
 
 class VideoFile(MediaFile):
@@ -187,8 +215,8 @@ class VideoFile(MediaFile):
     ) -> None:
         self._coder: Coder | None = None
         super().__init__(file, recipe, original=original, start_s=start_s)
-        self._coder = coder_for(recipe, self.container, size_px=size_px, original=original)
         with self._sink_errors():
+            self._coder = coder_for(recipe, self.container, size_px=size_px, original=original)
             self._begin()
 
     @property
@@ -288,12 +316,24 @@ def coder_for(
     )
 
 
-def _as_pyav(number: int, chapter: Chapter, end_s: float) -> Any:  # noqa: ANN401 - PyAV's dict of it has no name
-    start, end = (round(min(max(0.0, time_s), end_s) / _CHAPTER_BASE) for time_s in (chapter.start_s, chapter.end_s))
+def joined(chapters: Sequence[Chapter], marks: Sequence[Chapter], *, end_s: float) -> list[Chapter]:
+    """Both in the order of time, none beyond the next one or the end, each with some length."""
+    ordered = sorted([*chapters, *marks], key=lambda one: one.start_s)
+    if marks and not chapters and ordered[0].start_s > 0:
+        ordered.insert(0, Chapter(0.0, ordered[0].start_s, ""))
+    next_starts_s = [one.start_s for one in ordered[1:]] + [end_s] * bool(ordered)
+    cut = [
+        Chapter(max(0.0, one.start_s), min(one.end_s, next_s, end_s), one.title)
+        for one, next_s in zip(ordered, next_starts_s, strict=True)
+    ]
+    return [one for one in cut if one.end_s - one.start_s >= _CHAPTER_BASE]
+
+
+def _as_pyav(number: int, chapter: Chapter) -> Any:  # noqa: ANN401 - PyAV's dict of it has no name
     return {
         "id": number,
-        "start": start,
-        "end": end,
+        "start": round(chapter.start_s / _CHAPTER_BASE),
+        "end": round(chapter.end_s / _CHAPTER_BASE),
         "time_base": _CHAPTER_BASE,
         "metadata": {"title": chapter.title} if chapter.title else {},
     }

@@ -104,9 +104,9 @@ def test_it_says_what_happened_and_shows_its_best_moment(tmp_path: Path) -> None
         sink.write(frame_of(index, there=60 <= index < 70, score=0.9 if index == 66 else 0.6))
     sink.close()
     (path,) = sink.recorded_files
-    assert path.name == "yard-00003.000s.mp4"
+    assert path.name == "yard-event-00003.000s.mp4"
     assert sorted(found.name for found in path.parent.iterdir()) == [
-        f"yard-00003.000s.{e}" for e in ("jpg", "json", "mp4")
+        f"yard-event-00003.000s.{e}" for e in ("jpg", "json", "mp4")
     ]
     told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert told["condition"] == "person"
@@ -150,6 +150,46 @@ def test_a_clip_that_cannot_be_written_is_told_and_the_next_one_is_kept(
         sink.close()
     assert [numbers(path) for path in sink.recorded_files] == [numbered(61, 160)]
     assert "event 1 is not kept" in caplog.text
+
+
+@pytest.mark.parametrize(("pre_s", "post_s"), [(0.0, 0.0), (0.2, 0.2), (0.0, 0.1)])
+def test_the_shortest_event_is_kept(tmp_path: Path, pre_s: float, post_s: float) -> None:
+    sink = opened(tmp_path / "clips", pre_s=pre_s, post_s=post_s)
+    found = run(sink, 90, lambda index: index in {33, 60})
+    before, after = round(pre_s * FPS), round(post_s * FPS)
+    assert found == [numbered(before + after + 1, 33 - before), numbered(before + after + 1, 60 - before)]
+
+
+@pytest.mark.allow_error_logs
+def test_an_event_that_cannot_be_kept_is_told_once_however_long_it_lasts(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = opened(tmp_path / "clips")
+    for index in range(60):
+        sink.write(frame_of(index, there=False))
+    (tmp_path / "clips").rmdir()
+    for index in range(60, 160):
+        sink.write(frame_of(index, there=index < 100))
+    with pytest.raises(SinkError, match="its folder does not exist"):
+        sink.close()
+    assert caplog.text.count("is not kept") == 1
+
+
+@pytest.mark.allow_error_logs
+def test_a_size_that_the_encoder_refuses_is_an_error_of_the_sink(tmp_path: Path) -> None:
+    sink = opened(tmp_path / "clips")
+    with pytest.raises(SinkError):
+        sink.write(frame_of(0, there=True, size_px=(20_000, 4)))
+    sink.close()
+
+
+def test_what_lies_beside_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "yard-event-00001.500s.jpg").write_text("mine")
+    sink = opened(tmp_path / "clips")
+    run(sink, 60, lambda index: index == 30)
+    assert (tmp_path / "clips" / "yard-event-00001.500s.jpg").read_text() == "mine"
+    assert [path.name for path in sink.recorded_files] == ["yard-event-00001.500s-002.mp4"]
 
 
 def test_where_nothing_happens_nothing_is_written(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,23 @@ class TestSwitch:
         assert seen == sorted(seen)
         assert seen[0] > 0
         assert seen[-1] == 20
+
+    def test_what_came_while_it_was_off_is_not_recorded_however_late_it_is_read(self, tmp_path: Path) -> None:
+        recorder = Recorder(tmp_path / "out.mp4", fps=10)
+        recorder.toggle()
+        recorder.toggle()  # before the sink read what came meanwhile, which nobody has drawn
+        for index in range(30):
+            one = result(grey(index), index, pts_s=index / 10)
+            recorder.write(one if not 10 <= index < 20 else replace(one, image=None))
+        recorder.close()
+        assert [len(decoded(path)) for path in recorder.recorded_files] == [10, 10]
+
+    def test_a_gap_of_hours_begins_a_new_file(self, tmp_path: Path) -> None:
+        recorder = Recorder(tmp_path / "out.mp4", fps=10)
+        for index, time_s in enumerate((0.0, 0.1, 36_000.0, 36_000.1, 5.0, 5.1)):
+            recorder.write(result(grey(index), index, pts_s=time_s))
+        recorder.close()
+        assert [len(decoded(path)) for path in recorder.recorded_files] == [2, 2, 2]
 
     def test_it_can_be_switched_while_another_thread_writes(self, tmp_path: Path) -> None:
         recorder = Recorder(tmp_path / "out.mp4", fps=100)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import math
 import os
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from streamer.sinks import recorder as recorder_module
 from streamer.sinks.conditions import Condition, Happening
 from streamer.sinks.containers import CONTAINERS, container_of
 from streamer.sinks.options import Codec, VideoOptions
+from streamer.sinks.original import Chapter
 from streamer.sinks.outfile import OutFile
 from streamer.sinks.recorder import Recorder
+from streamer.sinks.video_file import joined
 from tests.sinks.scenes import decoded, grey, result, results
 from tests.sinks.test_conditions import seen
 
@@ -212,6 +215,17 @@ class TestForms:
                 for one in container.chapters()
             ]
         assert found == [("", 0.0), ("person", 2.0), ("person", 4.0)]
+
+    def test_chapters_and_events_are_joined_in_the_order_of_time(self) -> None:
+        chapters = [Chapter(0, 4, "one"), Chapter(4, 6, "two")]
+        marks = [Chapter(1, math.inf, "dog"), Chapter(4, math.inf, "cat"), Chapter(7, math.inf, "late")]
+        assert joined(chapters, marks, end_s=6.5) == [
+            Chapter(0, 1, "one"),
+            Chapter(1, 4, "dog"),
+            Chapter(4, 6.5, "cat"),
+        ]
+        assert joined([], [Chapter(3, math.inf, "dog")], end_s=5) == [Chapter(0, 3, ""), Chapter(3, 5, "dog")]
+        assert joined([Chapter(-2, 1, "begun")], [], end_s=5) == [Chapter(0, 1, "begun")]
 
 
 class TestEncoders:

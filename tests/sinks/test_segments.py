@@ -48,7 +48,7 @@ def test_live_parts_end_with_the_clock(begins: str, length_s: float, left_s: flo
 def test_a_frame_that_waited_belongs_to_the_time_at_which_it_was_captured() -> None:
     wall = Wall(datetime(2026, 3, 5, 10, 0, 1))
     schedule = wall.schedule(600)
-    schedule.begin(frame(998.5), 0.0)  # captured at 09:59:59.5
+    schedule.begin(frame(996.5), 0.0)  # captured at 09:59:57.5
     assert schedule.over(frame(999.0), 0.0)
 
 
@@ -73,10 +73,31 @@ def test_parts_of_a_file_are_of_equal_length() -> None:
     assert [schedule.over(frame(0), time_s) for time_s in (19.99, 20.0)] == [False, True]
 
 
+def test_a_clock_that_is_set_back_a_little_makes_no_tiny_part() -> None:
+    wall = Wall(datetime(2026, 3, 5, 10, 9, 59, 980_000))
+    schedule = wall.schedule(600)
+    schedule.begin(frame(1000.0), 0.0)
+    assert not schedule.over(frame(1600.0), 0.0)
+    assert schedule.over(frame(1600.1), 0.0)
+
+
+def test_equal_parts_are_equal_however_the_length_is_written() -> None:
+    schedule = Schedule(0.1, live=False)
+    lengths, length = [], 0
+    schedule.begin(frame(0), 0.0)
+    for index in range(50):
+        if schedule.over(frame(0), index / 50):
+            lengths.append(length)
+            length = 0
+            schedule.begin(frame(0), index / 50)
+        length += 1
+    assert set(lengths) == {5}
+
+
 def test_the_time_of_capture_is_told_by_the_wall() -> None:
     at = captured_at(frame(10.0), lambda: datetime(2026, 1, 1, 12), lambda: 12 * NS)
     assert at == datetime(2026, 1, 1, 11, 59, 58)
-    assert stamped(Path("a/cam.mp4"), at) == Path("a/cam-20260101-115958.mp4")
+    assert stamped(Path("a/cam.mp4"), at) == Path("a/cam-20260101T115958.mp4")
 
 
 def test_no_frame_is_lost_or_doubled_between_parts(tmp_path: Path) -> None:
@@ -98,7 +119,7 @@ def test_live_parts_are_called_after_their_time(tmp_path: Path) -> None:
         recorder.write(one)
     recorder.close()
     (path,) = recorder.recorded_files
-    assert datetime.strptime(path.stem, "cam-%Y%m%d-%H%M%S")
+    assert datetime.strptime(path.stem, "cam-%Y%m%dT%H%M%S")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -112,39 +133,49 @@ class TestKeeping:
 
     def test_the_oldest_go_first_and_what_belongs_to_them(self, tmp_path: Path) -> None:
         for hour in range(5):
-            self.write(tmp_path, f"cam-20260101-{hour:02d}0000.mp4", age_s=3600 * (5 - hour))
-        self.write(tmp_path, "cam-20260101-000000.json", 1)
-        self.write(tmp_path, "cam-20260101-000000.jpg", 1)
-        prune(Keep(bytes=250), tmp_path / "cam.mp4")
-        assert self.files(tmp_path) == ["cam-20260101-030000.mp4", "cam-20260101-040000.mp4"]
+            self.write(tmp_path, f"cam-20260101T{hour:02d}0000.mp4", age_s=3600 * (5 - hour))
+        self.write(tmp_path, "cam-20260101T000000.json", 1)
+        self.write(tmp_path, "cam-20260101T000000.jpg", 1)
+        prune(Keep(bytes=250), tmp_path / "cam.mp4", beside=(".json", ".jpg"))
+        assert self.files(tmp_path) == ["cam-20260101T030000.mp4", "cam-20260101T040000.mp4"]
 
     def test_what_is_too_old_goes(self, tmp_path: Path) -> None:
         for days in range(5):
-            self.write(tmp_path, f"cam-2026010{days}-000000.mp4", age_s=86_400 * (5 - days))
+            self.write(tmp_path, f"cam-2026010{days}T000000.mp4", age_s=86_400 * (5 - days))
         prune(Keep(seconds=2.5 * 86_400), tmp_path / "cam.mp4", now=lambda: 1e9)
-        assert self.files(tmp_path) == ["cam-20260103-000000.mp4", "cam-20260104-000000.mp4"]
+        assert self.files(tmp_path) == ["cam-20260103T000000.mp4", "cam-20260104T000000.mp4"]
 
     def test_nothing_else_is_touched(self, tmp_path: Path) -> None:
         others = [
             "cam.mp4",
+            "cam-20260101-000000.mp4",
+            "cam-20260101T000000.json",
             "cam-002.mp4",
-            "cam-20260101-000000.part.mp4",
-            "cam-20260101-000000.mkv",
-            "camera-20260101-000000.mp4",
-            "cam-door-20260101-000000.mp4",
-            "holiday-20260101-000000.mp4",
-            "cam-20260101-000000-final.mp4",
+            "cam-20260101T000000.mkv",
+            "camera-20260101T000000.mp4",
+            "cam-door-20260101T000000.mp4",
+            "holiday-20260101T000000.mp4",
+            "cam-20260101T000000-final.mp4",
         ]
         for name in others:
             self.write(tmp_path, name, 10_000, age_s=1e8)
-        self.write(tmp_path, "cam-20260101-000000-002.mp4", age_s=1e8)
+        for number in (2, 3):
+            self.write(tmp_path, f"cam-20260101T000000-{number:03d}.mp4", age_s=1e8 - number)
         prune(Keep(bytes=10, seconds=10), tmp_path / "cam.mp4")
-        assert self.files(tmp_path) == sorted(others)
+        assert self.files(tmp_path) == sorted([*others, "cam-20260101T000000-003.mp4"])
+
+    def test_what_a_dead_run_left_behind_counts_and_what_grows_does_not(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "cam-20260101T000000.part.mp4", age_s=1e8)
+        self.write(tmp_path, "cam-20260102T000000.mp4", age_s=1000)
+        self.write(tmp_path, "cam-20260103T000000.part.mp4", age_s=1)
+        prune(Keep(seconds=5000), tmp_path / "cam.mp4", now=lambda: 1e9)
+        assert self.files(tmp_path) == ["cam-20260102T000000.mp4", "cam-20260103T000000.part.mp4"]
 
     def test_what_cannot_be_removed_is_told(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        self.write(tmp_path, "cam-20260101-000000.mp4")
+        self.write(tmp_path, "cam-20260101T000000.mp4", age_s=1)
+        self.write(tmp_path, "cam-20260102T000000.mp4")
 
         def refuse(_path: Path, **_how: object) -> None:
             raise PermissionError(13, "Permission denied")
@@ -155,7 +186,7 @@ class TestKeeping:
 
     def test_a_recording_keeps_within_its_bounds(self, tmp_path: Path) -> None:
         for hour in range(3):
-            self.write(tmp_path, f"cam-20200101-{hour:02d}0000.mp4", 500_000, age_s=1e8)
+            self.write(tmp_path, f"cam-20200101T{hour:02d}0000.mp4", 500_000, age_s=1e8)
         recorder = Recorder(tmp_path / "cam.mp4", fps=10, live=True, segment_s=3600, keep=Keep(bytes=700_000))
         for one in results(5):
             recorder.write(one)
