@@ -6,6 +6,7 @@ What each part does of its own is shown in tests/sinks; 43, 44 and 46 are in tes
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,54 @@ PIPE_BYTES = 4096
 def slowly(_number: int) -> None:
     """Take as long as a disk that cannot keep up."""
     threading.Event().wait(SLOW_S)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 230 MB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=230m", "tmpfs", str(place)]
+    if os.name == "nt" or os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs to mount a disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.slow
+def test_row_39_on_a_full_disk_the_rest_goes_on_and_the_recording_when_there_is_room(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    filler = small_disk / "filler"
+    filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 300_000))
+    command = [sys.executable, "-m", "tests.e2e.child", "run", "test:size=640x480,fps=30", str(small_disk / "out.mp4")]
+    command += ["--crf", "0", "--jsonl", str(tmp_path / "o.jsonl"), "--summary", str(tmp_path / "o.json"), "--no-show"]
+    errors = tmp_path / "stderr"
+    with errors.open("wb") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, cwd=ROOT)
+    try:
+        for said in ("it goes on when there is room", "there is room again"):
+            while said not in errors.read_text():
+                assert process.poll() is None, errors.read_text()
+                time.sleep(0.01)
+            filler.unlink(missing_ok=True)
+        frames = (tmp_path / "o.jsonl").read_bytes().count(b"\n")
+        while (tmp_path / "o.jsonl").read_bytes().count(b"\n") < frames + 30:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.communicate()
+    ledger = json.loads((tmp_path / "o.json").read_text())["ledger"]
+    lines = (tmp_path / "o.jsonl").read_bytes().count(b"\n")
+    kept = [len(decoded(path)) for path in sorted(small_disk.glob("out*.mp4"), key=lambda path: path.stat().st_mtime)]
+    print(f"row 39: {ledger['recorded']} of {lines} frames recorded, {kept} readable, the table has every line")
+    assert process.returncode == 130
+    assert lines == ledger["produced"] - ledger["dropped"]
+    assert len(kept) == 2
+    assert sum(kept) >= 0.9 * ledger["recorded"]
+    assert "frames are not recorded: the disk was full" in errors.read_text()
 
 
 @pytest.mark.allow_error_logs
