@@ -71,6 +71,7 @@ def original_of(path: str) -> Original | None:
             metadata = {key: text for key, text in container.metadata.items() if key in _KEPT}
             chapters = container.chapters()
             frame = next(container.decode(stream))
+            pixel_aspect = _upright_aspect(stream, frame)  # a stream says it only while its container is open
     except (OSError, ValueError, av.FFmpegError, StopIteration) as error:
         # The pictures may come all the same: OpenCV reads past more than PyAV does.
         logger.info("%s: nothing but its pictures can be taken over: %s", printable(path, limit=256), error)
@@ -82,7 +83,7 @@ def original_of(path: str) -> Original | None:
     return Original(
         path=path,
         tags=Tags(frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range),
-        pixel_aspect=_upright_aspect(stream, frame),
+        pixel_aspect=pixel_aspect,
         first_s=first_s,
         sound_first_s=sound_first_s,
         metadata=metadata,

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 _CHAPTER_BASE = Fraction(1, 1000)
 
+_QUICK_FPS = 4.0
+"""Of what is slower and comes live, no frame waits for the next one: a kill would lose it."""
+
 _LONGEST_S = 1e6
 """No recording is longer; 12 days. Containers count chapters in 32 bits."""
 
@@ -128,17 +131,23 @@ class MediaFile:
     def _mux(self, packets: Iterable[Packet], *, sound_until_s: float) -> None:
         """Write packets of video, and the sound that begins before them."""
         if self._sound is not None:
-            for packet in self._sound.until(sound_until_s):
-                self.container.mux(packet)
+            self._mux_sound(self._sound.until(sound_until_s))
         for packet in packets:
             self.container.mux(packet)
             self.frames += 1
 
+    def _mux_sound(self, packets: Iterable[Packet]) -> None:
+        """What the container does not take is left out: sound never ends a recording."""
+        for packet in packets:
+            try:
+                self.container.mux(packet)
+            except (av.InvalidDataError, av.ArgumentError) as error:
+                logger.debug("a packet of sound is left out: %s", error)
+
     def _finish(self, end_s: float) -> None:
         """Write what is left and close the container; `end_s`: where the last frame ends."""
         if self._sound is not None:
-            for packet in self._sound.rest(end_s):
-                self.container.mux(packet)
+            self._mux_sound(self._sound.rest(end_s))
         self._write_chapters(end_s)
         self._let_go()
 
@@ -149,7 +158,7 @@ class MediaFile:
         self._file.close()
 
     def _write_chapters(self, end_s: float) -> None:
-        chapters = [one for one in self.chapters if one.end_s > 0 and one.start_s < end_s]
+        chapters = [one for one in self.chapters if (one.end_s > 0 or one.start_s >= 0) and one.start_s < end_s]
         if chapters:
             self.container.set_chapters([_as_pyav(number, one, end_s) for number, one in enumerate(chapters, 1)])
 
@@ -286,6 +295,7 @@ def coder_for(
         fps=recipe.fps,
         colours=Colours.usual(height) if original is None else Colours.of_source(original.tags, height=height),
         pixel_aspect=None if original is None else original.pixel_aspect,
+        exact=original is not None or recipe.fps >= _QUICK_FPS,
     )
 
 

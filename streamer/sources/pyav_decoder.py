@@ -104,6 +104,8 @@ class PyAvDecoder:
             yield from self._container.decode(self._stream)
         except av.FFmpegError:
             self.damaged = True
+        except IndexError:  # PyAV, at the end, of a stream that came up behind the header
+            return
 
 
 def _to_sdr(stream: VideoStream) -> HdrToSdr | None:
