@@ -74,6 +74,11 @@ class Coder:
         """Whether a frame went in."""
         return self._last_ticks is not None
 
+    @property
+    def last_s(self) -> float:
+        """When the last frame is shown, in seconds of the recording; 0 before there is one."""
+        return (self._last_ticks or 0) / TICKS_PER_S
+
     def encode(self, image: Image, *, time_s: float) -> Iterator[Packet]:
         """Packets that are ready once `image`, shown from `time_s`, went in; not later than the last means at once."""
         frame = self._maker.frame(image)

@@ -18,7 +18,7 @@ from streamer.sinks.coding import Coder
 from streamer.sinks.colours import Colours
 from streamer.sinks.containers import TICKS_PER_S, Container
 from streamer.sinks.options import Codec, VideoOptions
-from streamer.sinks.original import Chapter, Original
+from streamer.sinks.original import Chapter, Original, shown_until_s
 from streamer.sinks.outfile import OutFile, failure
 from streamer.sinks.sound import Sound
 
@@ -218,7 +218,8 @@ class VideoFile(MediaFile):
     def close(self, *, next_s: float | None = None) -> None:
         """Write what waits in the encoder, finish the file and let go. Idempotent. Raises SinkError.
 
-        next_s: until when the last frame is shown, if something comes behind it; else as long as the one before.
+        next_s: until when the last frame is shown, if something comes behind it; else as long as the original says, or
+        as the one before.
         """
         if self._closed:
             return
@@ -226,59 +227,22 @@ class VideoFile(MediaFile):
         assert self._coder is not None
         with self._sink_errors():
             if self._coder.started:
-                if next_s is not None:
-                    self._coder.last_until(next_s + self.lead_s)
+                self._end_last(next_s)
                 self._mux(self._coder.flush(), sound_until_s=self.duration_s)
                 self._finish(self.duration_s)
             else:
                 self._let_go()
 
-
-class PacketFile(MediaFile):
-    """A video whose frames are encoded already, by `coder_for` with the same recipe.
-
-    zero_ticks: the time of its first frame, in 1/TICKS_PER_S s of the media.
-    """
-
-    def __init__(
-        self,
-        file: OutFile,
-        recipe: Recipe,
-        *,
-        size_px: tuple[int, int],
-        zero_ticks: int,
-        original: Original | None = None,
-    ) -> None:
-        self._end_ticks = 0
-        self._zero_ticks = zero_ticks
-        super().__init__(file, recipe, original=original, start_s=zero_ticks / TICKS_PER_S)
-        self._zero_ticks -= round(self.lead_s * TICKS_PER_S)
-        with self._sink_errors():
-            # An encoder that encodes nothing: once it is open it says what those say whose frames come here.
-            self._stream = coder_for(recipe, self.container, size_px=size_px, original=original).stream
-            self._begin()
-
-    @property
-    def duration_s(self) -> float:
-        return self._end_ticks / TICKS_PER_S
-
-    def write(self, encoded: Encoded) -> None:
-        """Add a frame. Raises SinkError."""
-        packet = encoded.packet(self._stream, self._zero_ticks)
-        self._end_ticks = encoded.ticks - self._zero_ticks + encoded.duration
-        with self._sink_errors():
-            self._mux([packet], sound_until_s=(encoded.ticks - self._zero_ticks) / TICKS_PER_S)
-
-    def close(self) -> None:
-        """Finish the file and let go. Idempotent. Raises SinkError."""
-        if self._closed:
-            return
-        self._closed = True
-        with self._sink_errors():
-            if self.frames:
-                self._finish(self.duration_s)
-            else:
-                self._let_go()
+    def _end_last(self, next_s: float | None) -> None:
+        """A container that does not know how long the last frame is shown gives one tick, or what the rate was once."""
+        assert self._coder is not None
+        if next_s is not None:
+            self._coder.last_until(next_s + self.lead_s)
+        elif self._original is not None:
+            last_s, guess_s = self._coder.last_s, self._coder.end_ticks / TICKS_PER_S - self._coder.last_s
+            until_s = shown_until_s(self._original, self._start_s + last_s)
+            if until_s is not None and until_s - self._start_s - last_s > guess_s / 4:
+                self._coder.last_until(until_s - self._start_s)
 
 
 def coder_for(
