@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 # isort: off
 import cv2  # noqa: F401 - first, see above
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -30,6 +31,7 @@ else:
     from av.packet import Packet
 
 __all__ = [
+    "AudioCodecContext",
     "AudioFrame",
     "AudioResampler",
     "AudioStream",

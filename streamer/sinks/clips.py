@@ -23,11 +23,12 @@ from streamer.sinks.event import Event, Moment
 from streamer.sinks.options import Keep, VideoOptions
 from streamer.sinks.original import Original, original_of
 from streamer.sinks.outfile import OutFile, failure, next_free, publish, refusal
+from streamer.sinks.packet_file import PacketFile
 from streamer.sinks.pictures import save_picture
 from streamer.sinks.preroll import PreRoll
 from streamer.sinks.recorder import ENOUGH_ROOM_BYTES, recipe_for
 from streamer.sinks.segments import captured_at, prune, stamped
-from streamer.sinks.video_file import CODING_ERRORS, PacketFile
+from streamer.sinks.video_file import CODING_ERRORS
 from streamer.text import printable, safe_file_name
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 
 from streamer.frame import Detections, Frame, Result
 from streamer.labels import Labels
+from streamer.sinks.packet_file import PacketFile
 from streamer.sinks.segments import captured_at
-from streamer.sinks.video_file import PacketFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ _KEPT = (
 """What is said about the content and stays true of a copy; what is said about the file itself is not taken over."""
 
 
+_SAME_TIME_S = 0.0015
+"""Containers that count in milliseconds round."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chapter:
     """A part of a video with a name: seconds of media time since the first frame."""
@@ -71,6 +75,7 @@ def original_of(path: str) -> Original | None:
             metadata = {key: text for key, text in container.metadata.items() if key in _KEPT}
             chapters = container.chapters()
             frame = next(container.decode(stream))
+            pixel_aspect = _upright_aspect(stream, frame)  # a stream says it only while its container is open
     except (OSError, ValueError, av.FFmpegError, StopIteration) as error:
         # The pictures may come all the same: OpenCV reads past more than PyAV does.
         logger.info("%s: nothing but its pictures can be taken over: %s", printable(path, limit=256), error)
@@ -82,7 +87,7 @@ def original_of(path: str) -> Original | None:
     return Original(
         path=path,
         tags=Tags(frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range),
-        pixel_aspect=_upright_aspect(stream, frame),
+        pixel_aspect=pixel_aspect,
         first_s=first_s,
         sound_first_s=sound_first_s,
         metadata=metadata,
@@ -96,6 +101,26 @@ def original_of(path: str) -> Original | None:
             for one in chapters
         ),
     )
+
+
+def shown_until_s(original: Original, last_s: float) -> float | None:
+    """When the frame that begins at `last_s` ends, if it is the file's last one and the file says it; None otherwise.
+
+    In seconds since the first frame.
+    """
+    try:
+        with av.open(local_name(original.path), metadata_errors="ignore") as container:
+            stream = container.streams.video[0]
+            container.seek(round((original.first_s + last_s) * av.time_base), backward=True)
+            ends_s = [
+                (float(packet.pts * packet.time_base) - original.first_s, float(packet.duration * packet.time_base))
+                for packet in container.demux(stream)
+                if packet.pts is not None and packet.duration and not packet.is_discard
+            ]
+    except (OSError, IndexError, av.FFmpegError):
+        return None
+    time_s, length_s = max(ends_s, default=(0.0, 0.0))
+    return time_s + length_s if abs(time_s - last_s) < _SAME_TIME_S else None
 
 
 def local_name(path: str) -> str:

@@ -18,7 +18,7 @@ from streamer.sinks.coding import Coder
 from streamer.sinks.colours import Colours
 from streamer.sinks.containers import TICKS_PER_S, Container
 from streamer.sinks.options import Codec, VideoOptions
-from streamer.sinks.original import Chapter, Original
+from streamer.sinks.original import Chapter, Original, shown_until_s
 from streamer.sinks.outfile import OutFile, failure
 from streamer.sinks.sound import Sound
 from streamer.text import printable
@@ -29,6 +29,9 @@ CODING_ERRORS = (OSError, av.FFmpegError, ValueError, TypeError, NotImplementedE
 """What PyAV raises for what an encoder, a muxer or a file does not take."""
 
 _CHAPTER_BASE = Fraction(1, 1000)
+
+_QUICK_FPS = 4.0
+"""Of what is slower and comes live, no frame waits for the next one: a kill would lose it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +143,23 @@ class MediaFile:
     def _mux(self, packets: Iterable[Packet], *, sound_until_s: float) -> None:
         """Write packets of video, and the sound that begins before them."""
         if self._sound is not None:
-            for packet in self._sound.until(sound_until_s):
-                self.container.mux(packet)
+            self._mux_sound(self._sound.until(sound_until_s))
         for packet in packets:
             self.container.mux(packet)
             self.frames += 1
 
+    def _mux_sound(self, packets: Iterable[Packet]) -> None:
+        """What the container does not take is left out: sound never ends a recording."""
+        for packet in packets:
+            try:
+                self.container.mux(packet)
+            except (av.InvalidDataError, av.ArgumentError) as error:
+                logger.debug("a packet of sound is left out: %s", error)
+
     def _finish(self, end_s: float) -> None:
         """Write what is left and close the container; `end_s`: where the last frame ends."""
         if self._sound is not None:
-            for packet in self._sound.rest(end_s):
-                self.container.mux(packet)
+            self._mux_sound(self._sound.rest(end_s))
         self._write_chapters(end_s)
         self._let_go()
 
@@ -236,7 +245,8 @@ class VideoFile(MediaFile):
     def close(self, *, next_s: float | None = None) -> None:
         """Write what waits in the encoder, finish the file and let go. Idempotent. Raises SinkError.
 
-        next_s: until when the last frame is shown, if something comes behind it; else as long as the one before.
+        next_s: until when the last frame is shown, if something comes behind it; else as long as the original says, or
+        as the one before.
         """
         if self._closed:
             return
@@ -244,59 +254,22 @@ class VideoFile(MediaFile):
         assert self._coder is not None
         with self._sink_errors():
             if self._coder.started:
-                if next_s is not None:
-                    self._coder.last_until(next_s + self.lead_s)
+                self._end_last(next_s)
                 self._mux(self._coder.flush(), sound_until_s=self.duration_s)
                 self._finish(self.duration_s)
             else:
                 self._let_go()
 
-
-class PacketFile(MediaFile):
-    """A video whose frames are encoded already, by `coder_for` with the same recipe.
-
-    zero_ticks: the time of its first frame, in 1/TICKS_PER_S s of the media.
-    """
-
-    def __init__(
-        self,
-        file: OutFile,
-        recipe: Recipe,
-        *,
-        size_px: tuple[int, int],
-        zero_ticks: int,
-        original: Original | None = None,
-    ) -> None:
-        self._end_ticks = 0
-        self._zero_ticks = zero_ticks
-        super().__init__(file, recipe, original=original, start_s=zero_ticks / TICKS_PER_S)
-        self._zero_ticks -= round(self.lead_s * TICKS_PER_S)
-        with self._sink_errors():
-            # An encoder that encodes nothing: once it is open it says what those say whose frames come here.
-            self._stream = coder_for(recipe, self.container, size_px=size_px, original=original).stream
-            self._begin()
-
-    @property
-    def duration_s(self) -> float:
-        return self._end_ticks / TICKS_PER_S
-
-    def write(self, encoded: Encoded) -> None:
-        """Add a frame. Raises SinkError."""
-        packet = encoded.packet(self._stream, self._zero_ticks)
-        self._end_ticks = encoded.ticks - self._zero_ticks + encoded.duration
-        with self._sink_errors():
-            self._mux([packet], sound_until_s=(encoded.ticks - self._zero_ticks) / TICKS_PER_S)
-
-    def close(self) -> None:
-        """Finish the file and let go. Idempotent. Raises SinkError."""
-        if self._closed:
-            return
-        self._closed = True
-        with self._sink_errors():
-            if self.frames:
-                self._finish(self.duration_s)
-            else:
-                self._let_go()
+    def _end_last(self, next_s: float | None) -> None:
+        """A container that does not know how long the last frame is shown gives one tick, or what the rate was once."""
+        assert self._coder is not None
+        if next_s is not None:
+            self._coder.last_until(next_s + self.lead_s)
+        elif self._original is not None:
+            last_s, guess_s = self._coder.last_s, self._coder.end_ticks / TICKS_PER_S - self._coder.last_s
+            until_s = shown_until_s(self._original, self._start_s + last_s)
+            if until_s is not None and until_s - self._start_s - last_s > guess_s / 4:
+                self._coder.last_until(until_s - self._start_s)
 
 
 def coder_for(
@@ -313,6 +286,7 @@ def coder_for(
         fps=recipe.fps,
         colours=Colours.usual(height) if original is None else Colours.of_source(original.tags, height=height),
         pixel_aspect=None if original is None else original.pixel_aspect,
+        exact=original is not None or recipe.fps >= _QUICK_FPS,
     )
 
 
@@ -326,7 +300,12 @@ def joined(chapters: Sequence[Chapter], marks: Sequence[Chapter], *, end_s: floa
         Chapter(max(0.0, one.start_s), min(one.end_s, next_s, end_s), one.title)
         for one, next_s in zip(ordered, next_starts_s, strict=True)
     ]
-    return [one for one in cut if one.end_s - one.start_s >= _CHAPTER_BASE]
+    # What is of no length in the file stays so; what lost all of it to the next one goes.
+    return [
+        one
+        for one, whole in zip(cut, ordered, strict=True)
+        if one.end_s - one.start_s >= _CHAPTER_BASE or (whole.end_s <= whole.start_s and one.start_s < end_s)
+    ]
 
 
 def _as_pyav(number: int, chapter: Chapter) -> Any:  # noqa: ANN401 - PyAV's dict of it has no name

@@ -1,4 +1,4 @@
-"""A file decoded by PyAV: HDR, what OpenCV cannot decode, and the one that can say why a file cannot be read."""
+"""A file decoded by PyAV: what OpenCV cannot decode or shows wrongly. It can say why a file cannot be read."""
 
 import math
 from collections.abc import Generator
@@ -23,6 +23,9 @@ _UPRIGHT = {
 
 _SDR_BITS = 8
 """With no more than these, tags of HDR are taken as left over from what it was converted from."""
+
+_NEAR_BT709 = frozenset({0, 1, 2, 3, 5, 6, 7})
+"""Primaries, as H.273 numbers them, that are none, or those of BT.709 and of old television."""
 
 _NOT_SAID = 2
 """Of what H.273 numbers."""
@@ -53,16 +56,23 @@ class PyAvDecoder:
         self._frames = self._decoded()
         self._frame: VideoFrame | None = None
         self._to_sdr = _to_sdr(self._stream)
-        self.name = f"PyAV (OpenCV cannot decode {self._stream.codec_context.codec.canonical_name})"
-        if self._to_sdr is not None:
-            self.name = f"PyAV (HDR, {self._to_sdr.transfer}, shown as SDR)"
         self.fps = believable_fps(float(self._stream.average_rate or self._stream.guessed_rate or 0))
         self.frame_count = believable_count(self._promised(), fps=self.fps)
 
     @property
-    def is_hdr(self) -> bool:
-        """Whether the stream is of high dynamic range, so that OpenCV would show it wrongly."""
-        return self._to_sdr is not None
+    def name(self) -> str:
+        return f"PyAV ({self.why or f'OpenCV cannot decode {self._stream.codec_context.codec.canonical_name}'})"
+
+    @property
+    def why(self) -> str:
+        """Why OpenCV would show the grabbed frame wrongly; empty where it would not."""
+        if self._to_sdr is not None:
+            return f"HDR, {self._to_sdr.transfer}, shown as SDR"
+        if self._frame is not None and self._frame.interlaced_frame:
+            return "interlaced"
+        if self._frame is not None and self._frame.color_primaries not in _NEAR_BT709:
+            return "wide gamut"
+        return ""
 
     def grab(self) -> float | None:
         self._frame = next(self._frames, None)
@@ -104,6 +114,8 @@ class PyAvDecoder:
             yield from self._container.decode(self._stream)
         except av.FFmpegError:
             self.damaged = True
+        except IndexError:  # PyAV, at the end, of a stream that came up behind the header
+            return
 
 
 def _to_sdr(stream: VideoStream) -> HdrToSdr | None:

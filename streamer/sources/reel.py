@@ -25,7 +25,7 @@ _SEEK_MARGINS_S = (1.0, 4.0, 16.0, 64.0)
 
 
 def open_decoder(path: str) -> tuple[Decoder, float]:
-    """OpenCV where it can decode the file and show it rightly, else PyAV: HDR, AV1.
+    """OpenCV where it can decode the file and show it rightly, else PyAV: HDR, AV1, wide gamut, interlaced.
 
     A pipe cannot be opened twice: it is OpenCV's, whatever is in it.
 
@@ -34,7 +34,7 @@ def open_decoder(path: str) -> tuple[Decoder, float]:
     opencv = OpenCvDecoder(path)
     try:
         is_file = stat.S_ISREG(file_mode(path))
-        opened = _open_hdr(path) if is_file and opencv.may_be_deep else None
+        opened = _open_truer(path) if is_file else None
         first_s = opencv.grab() if opened is None else None
     except BaseException:
         opencv.close()
@@ -49,16 +49,16 @@ def open_decoder(path: str) -> tuple[Decoder, float]:
     return pyav, first_s
 
 
-def _open_hdr(path: str) -> tuple[Decoder, float] | None:
-    """PyAV where the file is of high dynamic range and PyAV can decode it."""
-    from streamer.sources.pyav_decoder import PyAvDecoder  # noqa: PLC0415 - slow, and rarely needed
+def _open_truer(path: str) -> tuple[Decoder, float] | None:
+    """PyAV where OpenCV would show the file wrongly and PyAV can decode it."""
+    from streamer.sources.pyav_decoder import PyAvDecoder  # noqa: PLC0415 - slow
 
     try:
         pyav = PyAvDecoder(path)
     except SourceOpenError:
         return None
-    first_s = pyav.grab() if pyav.is_hdr else None
-    if first_s is not None:
+    first_s = pyav.grab()
+    if first_s is not None and pyav.why:
         return pyav, first_s
     pyav.close()
     return None

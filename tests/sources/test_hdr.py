@@ -206,13 +206,6 @@ def test_ten_bits_of_sdr_are_shown_as_opencv_has_them(tmp_path: Path) -> None:
     assert (_frames(clip)[0].image == image).all()
 
 
-def test_an_ordinary_file_is_not_opened_a_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr(pyav_decoder, "PyAvDecoder", opened.append)
-    assert len(_frames(_write_clip(tmp_path / "clip.mp4", "BT.709", pixels="yuv420p", wide=1))) == 4
-    assert opened == []
-
-
 def test_hdr_that_pyav_cannot_read_is_left_to_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise SourceOpenError("unreadable or truncated", where=path)

@@ -97,6 +97,8 @@ def _decode(path: Path, container: "av.container.InputContainer") -> Facts | Non
         except av.FFmpegError:
             reel.damaged = True
             break
+        except IndexError:  # PyAV, at the end, of a stream that came up behind the header
+            break
         if packet is None:
             break
         if packet.stream.index == video.index:

@@ -91,6 +91,8 @@ class Ear:
         at_s = self._end_s if frame.time is None else frame.time
         if self._start_s is None:
             self._start_s = self._end_s = at_s
+        if at_s < self._end_s - frame.samples / frame.sample_rate / 2:
+            at_s = self._end_s  # nobody means it that early, whatever a damaged header makes of it
         if abs(at_s - self._end_s) > JUMP_S:
             self._keep(self._resampler.resample(None))
             self._resampler = av.AudioResampler(format="flt", layout="mono", rate=HEARD_HZ)
