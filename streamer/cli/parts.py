@@ -158,6 +158,7 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         fps=settings.fps,
         fourcc=settings.fourcc,
         camera_backend=settings.camera_backend,
+        camera_control=settings.camera_control,
         start_s=settings.start,
         end_s=settings.end,
         duration_s=settings.duration,

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 # ruff: noqa: PLC0415 - what opens one kind is imported only for that kind; see above
 
 _DEVICE = re.compile(r"(?:/dev/video)?(?P<number>[0-9]{1,4})|/dev/v4l/.+")
+_NAMED_CAMERA = "cam:"
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 _PATTERN = re.compile(r"[*?\[]")
 
@@ -40,22 +41,22 @@ _NETWORK = frozenset(
     }
 )
 
-_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "duration_s"})
+_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "camera_control", "duration_s"})
 _USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
 _USED_BY_PICTURES = frozenset({"stride", "loop"})
 
 
 def is_camera(uri: str) -> bool:
     """Whether `uri` names a camera: what is better opened when everything else is ready."""
-    return _DEVICE.fullmatch(uri) is not None
+    return uri.startswith(_NAMED_CAMERA) or _DEVICE.fullmatch(uri) is not None
 
 
 def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | None = None) -> Source:
     """The source that `uri` names, open and ready to read.
 
-    uri: a camera (`0`, `/dev/video0`), `test:` with or without a script, a video, a picture, a folder of them, or a
-    quoted pattern (`"shots/*.jpg"`). Those of a folder come in natural order: pictures alone as one PicturesSource,
-    videos, or both together, one after another.
+    uri: a camera (`0`, `/dev/video0`, `cam:` and a part of its name), `test:` with or without a script, a video, a
+    picture, a folder of them, or a quoted pattern (`"shots/*.jpg"`). Those of a folder come in natural order: pictures
+    alone as one PicturesSource, videos, or both together, one after another.
     options: what does not concern this kind of source is warned of.
 
     Raises SourceOpenError: a scheme that is not allowed, or what the source itself refuses.
@@ -63,6 +64,8 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
     clock = clock or MonotonicClock()
     if device := _DEVICE.fullmatch(uri):
         return _limited(_camera(device["number"] or uri, options, clock), options)
+    if uri.startswith(_NAMED_CAMERA):
+        return _limited(_named_camera(uri.removeprefix(_NAMED_CAMERA), options, clock), options)
     if uri.startswith("test:"):
         return _limited(_synthetic(uri.removeprefix("test:"), options, clock), options)
     if scheme := _SCHEME.match(uri):
@@ -89,6 +92,16 @@ def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
             hint = f"for the file or folder of this name, write ./{device}"
             raise SourceOpenError(error.what, where=error.where, hint=hint) from error
         raise
+
+
+def _named_camera(wanted: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.camera import CameraSource
+    from streamer.sources.devices import find_device, list_devices
+
+    _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
+    found = find_device(wanted, list_devices(options.camera_backend))
+    options = replace(options, camera_backend=options.camera_backend or found.backend)
+    return CameraSource(found.index, name=found.name, options=options, clock=clock)
 
 
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:

@@ -4,6 +4,7 @@ cv2-enumerate-cameras finds them, on Linux, Windows and macOS, under the numbers
 v4l2.py asks each for its driver and its modes. Called by `streamer devices`, and by `open_source` for `cam:`.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -108,13 +109,16 @@ def find_device(wanted: str, devices: Sequence[Device]) -> Device:
     Raises SourceOpenError: none is meant, or several are; both say which there are.
     """
     where, words = f"cam:{wanted}", wanted.strip().casefold()
-    here = "; ".join(device.title for device in devices) or "there is none; streamer devices says what to try"
+    here = "; ".join(device.title for device in devices)
     if not words:
-        raise SourceOpenError("a camera's index, path or part of its name goes here", where=where, hint=here)
-    exact = [device for device in devices if words in {str(device.index), device.path.casefold()}]
+        raise SourceOpenError("a camera's index, path or part of its name goes here", where=where, hint=here or None)
+    path = os.path.realpath(wanted.strip())  # those of /dev/v4l/by-id are links
+    exact = [device for device in devices if words == str(device.index) or device.path in {wanted.strip(), path}]
     whole = [device for device in devices if words == device.name.casefold()]
     part = [device for device in devices if words in device.name.casefold()]
     fitting = exact or whole or part
+    if not devices:
+        raise SourceOpenError("no camera was found", where=where, hint="streamer devices says what to try")
     if not fitting:
         raise SourceOpenError("no camera is called like this", where=where, hint=f"here are: {here}")
     if len(fitting) > 1:
