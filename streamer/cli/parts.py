@@ -37,7 +37,7 @@ from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
 from streamer.sources import is_camera, open_source
 from streamer.sources.glances import COUNT, MANY, glances
-from streamer.sources.listing import media_matching
+from streamer.sources.listing import is_list, listed_in, media_matching
 from streamer.sources.options import SourceOptions
 from streamer.style import Style
 from streamer.text import printable, redacted
@@ -107,7 +107,9 @@ def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Pat
     uri = settings.source or ""
     path = Path(uri)
     table = () if recorded is None else (recorded.path,)
-    return (*table, path) if os.path.lexists(path) else (*table, *map(Path, media_matching(uri)))
+    if not os.path.lexists(path):
+        return (*table, *map(Path, media_matching(uri)))
+    return (*table, path, *map(Path, listed_in(uri) if is_list(uri) else ()))
 
 
 def _look_first(settings: Settings) -> None:
@@ -159,6 +161,7 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         fourcc=settings.fourcc,
         camera_backend=settings.camera_backend,
         camera_control=settings.camera_control,
+        source_options=settings.source_options,
         start_s=settings.start,
         end_s=settings.end,
         duration_s=settings.duration,

@@ -47,7 +47,11 @@ class Settings(BaseModel):
 
     source: Annotated[
         Text | None,
-        Setting("source", "A camera (0, cam:NAME), clip.mp4, folder/, '*.jpg' or test: (a pattern).", metavar="URI"),
+        Setting(
+            "source",
+            "A camera (0, cam:NAME), clip.mp4, folder/, '*.jpg', list.txt, - (stdin), screen: or test:.",
+            metavar="URI",
+        ),
     ] = None
     width: Annotated[int | None, Setting("source", "Width asked of a camera.", unit="px"), Field(ge=1, le=16384)] = None
     height: Annotated[int | None, Setting("source", "Height asked of a camera.", unit="px"), Field(ge=1, le=16384)] = (
@@ -68,6 +72,15 @@ class Settings(BaseModel):
         Setting(
             "source",
             "Exposure, gain, focus, ... of a camera, in its own numbers.",
+            metavar="NAME=VALUE",
+            allowed="NAME=VALUE with commas between",
+        ),
+    ] = ()
+    source_options: Annotated[
+        Names,
+        Setting(
+            "source",
+            "What only this kind of source knows: size=640x480,pixel_format=bgr24 for raw pictures on -.",
             metavar="NAME=VALUE",
             allowed="NAME=VALUE with commas between",
         ),

@@ -26,6 +26,7 @@ class SourceOptions:
     fourcc: four characters, the pixel format asked of a camera: `MJPG`, `YUYV`.
     camera_backend: which of OpenCV's ways to a camera is taken.
     camera_control: `exposure=100`, `autofocus=off`, ...: in the driver's own numbers.
+    source_options: `NAME=VALUE`, what only some kinds of source know.
     start_s, end_s: the part of a file that is read, seconds since its first frame; `end_s` itself is left out.
     duration_s: the longest part that is read, seconds from `start_s`.
     stride: every how manyth frame is read.
@@ -41,6 +42,7 @@ class SourceOptions:
     fourcc: str | None = None
     camera_backend: CameraBackend | None = None
     camera_control: tuple[str, ...] = ()
+    source_options: tuple[str, ...] = ()
     start_s: float | None = None
     end_s: float | None = None
     duration_s: float | None = None
@@ -55,7 +57,8 @@ class SourceOptions:
             self._check(name, above_zero=False)
         if self.fourcc is not None and (len(self.fourcc) != 4 or not self.fourcc.isascii()):
             raise ConfigError(f"fourcc is four characters such as MJPG, not {self.fourcc!r}")
-        _ = self.controls  # refused here, not when the camera is open
+        # Refused here, not when something is open.
+        _ = self.controls, pairs_of(self.source_options, what="source_options")
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
             raise ConfigError(f"end ({self.end_s:g} s) must come after start ({self.start_s or 0.0:g} s)")
 
