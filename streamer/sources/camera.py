@@ -98,6 +98,7 @@ class CameraSource:
         list_modes: ListModes = modes_of,
     ) -> None:
         self._name = name or (f"camera {device}" if isinstance(device, int) else device)
+        self._device = device
         self._clock = clock or MonotonicClock()
         self._produced = 0
         self._unusable = 0
@@ -205,7 +206,7 @@ class CameraSource:
             image = self._retrieve() if self._grab() else None
             if image is not None:
                 return image.shape[1], image.shape[0]
-        raise why_no_frame(self._name)
+        raise why_no_frame(self._device, name=self._name)
 
     def _ask(self, options: SourceOptions) -> None:
         """Ask for a mode. The order matters: the format decides which sizes there are, and the size which rates."""

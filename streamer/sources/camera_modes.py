@@ -23,12 +23,13 @@ def better_fourcc(modes: Sequence[Mode], options: SourceOptions) -> str | None:
     if options.fourcc is not None or (options.width is None and options.height is None):
         return None
     fitting = [mode for mode in modes if _fits(mode, options)]
-    raw_fps = max((mode.best_fps for mode in fitting if mode.fourcc != COMPRESSED), default=0.0)
-    compressed = [mode for mode in fitting if mode.fourcc == COMPRESSED]
-    if not compressed or (options.fps is not None and raw_fps >= options.fps - _RATE_GAIN_FPS):
+    raw = [mode.best_fps for mode in fitting if mode.fourcc != COMPRESSED]
+    compressed = [mode.best_fps for mode in fitting if mode.fourcc == COMPRESSED]
+    if not compressed or not raw:
+        return COMPRESSED if compressed else None
+    if options.fps is not None and max(raw) >= options.fps - _RATE_GAIN_FPS:
         return None
-    best_fps = max(mode.best_fps for mode in compressed)
-    return COMPRESSED if raw_fps == 0.0 or best_fps > raw_fps + _RATE_GAIN_FPS else None
+    return COMPRESSED if max(compressed) > max(raw) + _RATE_GAIN_FPS else None
 
 
 def told(modes: Sequence[Mode]) -> str:

@@ -9,13 +9,12 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import videodev2
 
+from streamer.sources.device_users import users_of
 from streamer.sources.devices import Device, Mode
 from streamer.text import printable
 
@@ -95,18 +94,6 @@ def modes_at(path: str, *, ask: Ask = fcntl.ioctl) -> tuple[Mode, ...]:
             return _modes(fd, ask)
     except OSError:
         return ()
-
-
-def users_of(path: str, processes: Path = Path("/proc")) -> tuple[str, ...]:
-    """`name (pid)` of each program that has the file at `path` open; those of other users are seen by root only."""
-    node, own = os.path.realpath(path), str(os.getpid())
-    found = []
-    for process in processes.glob("[0-9]*"):
-        with suppress(OSError):
-            if process.name != own and any(os.path.realpath(link) == node for link in (process / "fd").iterdir()):
-                name = (process / "comm").read_text(encoding="utf-8", errors="replace")
-                found.append(f"{printable(name)} ({process.name})")
-    return tuple(sorted(found))
 
 
 class _opened:  # noqa: N801 - a context manager that reads as a verb

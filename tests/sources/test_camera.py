@@ -107,6 +107,13 @@ def test_mjpg_is_asked_for_first_where_it_is_faster_at_the_size_asked_for(option
         assert stub.asked[0][1] == cv2.VideoWriter.fourcc(*"MJPG")
 
 
+def test_where_no_rates_are_told_nothing_is_asked_for() -> None:
+    stub = StubCapture(pictures(1))
+    silent = (Mode("YUYV", (640, 480)), Mode("MJPG", (640, 480)))
+    _open(stub, SourceOptions(width=640, height=480), silent).close()
+    assert cv2.CAP_PROP_FOURCC not in dict(stub.asked)
+
+
 def test_the_format_that_is_asked_for_is_kept() -> None:
     stub = StubCapture(pictures(1))
     _open(stub, SourceOptions(width=1280, height=720, fourcc="YUYV")).close()
@@ -334,6 +341,16 @@ class TestWhyACameraDoesNotOpen:
 
         monkeypatch.setattr(os, "open", refuse)
         assert text in self._error(0)
+
+    def test_who_has_a_busy_camera_is_named(self, devices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (devices / "video0").touch()
+        monkeypatch.setattr(camera_faults, "users_of", lambda path: ("zoom (41)",) if path else ())
+        assert "in use by zoom (41)" in self._error(0)
+
+    def test_who_keeps_the_pictures_of_a_camera_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(camera_faults, "users_of", lambda _: ("zoom (41)", "obs (42)"))
+        with pytest.raises(SourceOpenError, match=r"gives no frame \(in use by zoom \(41\), obs \(42\); or try"):
+            CameraSource(0, open_capture=StubCapture([None] * OPENING_READS))
 
     def test_a_device_that_opens_but_is_no_camera(self, devices: Path) -> None:
         (devices / "video1").touch()

@@ -13,8 +13,9 @@ import videodev2
 
 from streamer.errors import SourceOpenError
 from streamer.sources import v4l2
+from streamer.sources.device_users import users_of
 from streamer.sources.devices import Device, Mode, find_device, list_devices, modes_of
-from streamer.sources.v4l2 import NO_PERMISSION, looked_into, modes_at, users_of
+from streamer.sources.v4l2 import NO_PERMISSION, looked_into, modes_at
 
 LOGITECH = Device(0, "HD Pro Webcam C920", "/dev/video0", "v4l2")
 SECOND = Device(2, "HD Pro Webcam C920", "/dev/video2", "v4l2")
