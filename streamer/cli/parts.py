@@ -35,7 +35,8 @@ from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, Video
 from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
-from streamer.sources import is_camera, open_source
+from streamer.sources import NAMED_CAMERA, is_camera, open_source
+from streamer.sources.devices import find_device, list_devices
 from streamer.sources.glances import COUNT, MANY, glances
 from streamer.sources.listing import is_list, listed_in, media_matching
 from streamer.sources.options import SourceOptions
@@ -113,9 +114,12 @@ def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Pat
 
 
 def _look_first(settings: Settings) -> None:
-    """What a look at the disk tells."""
+    """What a look at the disk, and at the list of cameras, tells."""
     if settings.model is not None:
         look_for(settings.model)
+    uri = settings.source or ""
+    if uri.startswith(NAMED_CAMERA):
+        find_device(uri.removeprefix(NAMED_CAMERA), list_devices(settings.camera_backend))
     if settings.font is not None:
         typesetter(settings.font)
     if not settings.snapshot_dir.is_dir():

@@ -23,14 +23,14 @@ from streamer.text import redacted
 if TYPE_CHECKING:
     from streamer.sources.sequence import OpenPart
 
-__all__ = ["SourceOptions", "comes_once", "is_camera", "open_source"]
+__all__ = ["NAMED_CAMERA", "STDIN", "SourceOptions", "comes_once", "is_camera", "open_source"]
 
 logger = logging.getLogger(__name__)
 
 # ruff: noqa: PLC0415 - what opens one kind is imported only for that kind; see above
 
 _DEVICE = re.compile(r"(?:/dev/video)?(?P<number>[0-9]{1,4})|/dev/v4l/.+")
-_NAMED_CAMERA = "cam:"
+NAMED_CAMERA = "cam:"
 STDIN = "-"
 _ONLY_ONCE = ("test:", "screen:", "gst:")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
@@ -52,7 +52,7 @@ _USED_BY_PICTURES = frozenset({"stride", "loop"})
 
 def is_camera(uri: str) -> bool:
     """Whether `uri` names a camera: what is better opened when everything else is ready."""
-    return uri.startswith(_NAMED_CAMERA) or _DEVICE.fullmatch(uri) is not None
+    return uri.startswith(NAMED_CAMERA) or _DEVICE.fullmatch(uri) is not None
 
 
 def comes_once(uri: str) -> bool:

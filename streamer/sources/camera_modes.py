@@ -33,10 +33,10 @@ def better_fourcc(modes: Sequence[Mode], options: SourceOptions) -> str | None:
 
 
 def told(modes: Sequence[Mode]) -> str:
-    """`1280x720 (MJPG 30, YUYV 10 fps), ...`: the largest first, each format with its highest rate."""
+    """`1280x720 (MJPG at 30 fps, YUYV at 10 fps), ...`: the largest first, each format with its highest rate."""
     sizes: dict[str, list[str]] = {}
     for mode in modes:
-        rate = f" {mode.best_fps:g}" if mode.best_fps else ""
+        rate = f" at {mode.best_fps:g} fps" if mode.best_fps else ""
         sizes.setdefault(mode.size, []).append(f"{mode.fourcc}{rate}")
     shown = [f"{size} ({_cut(formats)})" for size, formats in list(sizes.items())[:MOST_SIZES]]
     return ", ".join([*shown, "..."] if len(sizes) > MOST_SIZES else shown)

@@ -123,8 +123,8 @@ def test_the_format_that_is_asked_for_is_kept() -> None:
 def test_a_size_that_is_not_given_is_warned_of_once_with_the_modes_there_are(caplog: pytest.LogCaptureFixture) -> None:
     many = tuple(Mode("YUYV", (100 + side, 100), (5.0,)) for side in range(9))
     for modes, text in (
-        (WEBCAM, "1280x720 (MJPG 60, YUYV 10), 640x480 (YUYV 30, MJPG 30)"),
-        (many, "107x100 (YUYV 5), ..."),
+        (WEBCAM, "1280x720 (MJPG at 60 fps, YUYV at 10 fps), 640x480 (YUYV at 30 fps, MJPG at 30 fps)"),
+        (many, "107x100 (YUYV at 5 fps), ..."),
     ):
         caplog.clear()
         _open(StubCapture(pictures(1, size_px=(640, 480))), SourceOptions(width=800, height=600), modes).close()
