@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _DEVICE = re.compile(r"(?:/dev/video)?(?P<number>[0-9]{1,4})|/dev/v4l/.+")
 NAMED_CAMERA = "cam:"
 STDIN = "-"
-_ONLY_ONCE = ("test:", "screen:", "gst:")
+_ONLY_ONCE = ("test:", "screen:", "gst:", "yt:")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 _PATTERN = re.compile(r"[*?\[]")
 
@@ -65,8 +65,8 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
 
     uri: a camera (`0`, `/dev/video0`, `cam:` and a part of its name), a video, a picture, a folder of them, a quoted
     pattern (`"shots/*.jpg"`), a list of files (`list.txt`), `-` for standard input, `screen:`, `gst:` and a pipeline,
-    `test:` with or without a script. Those of a folder come in natural order: pictures alone as one PicturesSource,
-    videos, or both together, one after another; those of a list in its own order.
+    `yt:` and a page, `test:` with or without a script. Those of a folder come in natural order: pictures alone as one
+    PicturesSource, videos, or both together, one after another; those of a list in its own order.
     options: what does not concern this kind of source is warned of.
 
     Raises SourceOpenError: a scheme that is not allowed, or what the source itself refuses.
@@ -149,7 +149,13 @@ def _gstreamer(pipeline: str, options: SourceOptions, clock: Clock) -> Source:
     return open_pipeline(pipeline, clock=clock)
 
 
-_OPENERS = {"cam": _named_camera, "gst": _gstreamer, "screen": _screen, "test": _synthetic}
+def _site(page: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.sites import video_address
+
+    return open_source(video_address(page), options, clock=clock)
+
+
+_OPENERS = {"cam": _named_camera, "gst": _gstreamer, "screen": _screen, "test": _synthetic, "yt": _site}
 """By what stands before the colon."""
 
 
