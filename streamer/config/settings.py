@@ -57,7 +57,9 @@ class Settings(BaseModel):
     height: Annotated[int | None, Setting("source", "Height asked of a camera.", unit="px"), Field(ge=1, le=16384)] = (
         None
     )
-    fps: Annotated[float | None, Setting("source", "Rate asked of a camera.", unit="fps"), Field(gt=0, le=1000)] = None
+    fps: Annotated[
+        float | None, Setting("source", "Rate asked of a camera, or of the screen.", unit="fps"), Field(gt=0, le=1000)
+    ] = None
     fourcc: Annotated[
         Text | None,
         Setting("source", "A camera's pixel format, such as MJPG.", metavar="CODE", allowed="four characters"),

@@ -118,7 +118,8 @@ def _named_camera(wanted: str, options: SourceOptions, clock: Clock) -> Source:
     _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
     found = find_device(wanted, list_devices(options.camera_backend))
     options = replace(options, camera_backend=options.camera_backend or found.backend)
-    return CameraSource(found.index, name=found.name, options=options, clock=clock)
+    name = found.name.replace("/", "-")  # files are named after it
+    return CameraSource(found.index, name=name, options=options, clock=clock)
 
 
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:

@@ -64,18 +64,18 @@ def test_a_camera_is_found_by_a_part_of_its_name(monkeypatch: pytest.MonkeyPatch
 
     def listed(backend: object) -> list[Device]:
         asked.append(backend)
-        return [Device(4, "Logitech C920", "/dev/video4", "v4l2"), Device(0, "Built in", "/dev/video0", "v4l2")]
+        return [Device(4, "Logitech A/V", "/dev/video4", "v4l2"), Device(0, "Built in", "/dev/video0", "v4l2")]
 
     monkeypatch.setattr(devices, "list_devices", listed)
     assert is_camera("cam:logi")
     source = open_source("cam:logi")
     source.close()
     assert stub.opened_as == (4, cv2.CAP_V4L2, [])
-    assert source.info.name == "Logitech C920"
+    assert source.info.name == "Logitech A-V"
     open_source("cam:logi", SourceOptions(camera_backend="dshow")).close()
     assert stub.opened_as == (4, cv2.CAP_DSHOW, [])
     assert asked == [None, "dshow"]
-    with pytest.raises(SourceOpenError, match="here are: 4 Logitech C920"):
+    with pytest.raises(SourceOpenError, match="here are: 4 Logitech A/V"):
         open_source("cam:nikon")
 
 
