@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 from streamer.frame import Detections, Event, Frame, Image, Result, Status
 from streamer.labels import Labels
 
-SourceKind = Literal["camera", "pattern", "pictures", "sequence", "video"]
-"""`pictures`: one or more, each on its own. `sequence`: several files, one after another."""
+SourceKind = Literal["arrays", "camera", "pattern", "pictures", "pipe", "screen", "sequence", "video"]
+"""`pictures`: one or more, each on its own. `sequence`: several files, one after another. `video`: one file."""
 
 
 @dataclass(frozen=True, slots=True)

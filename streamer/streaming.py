@@ -9,11 +9,12 @@ from typing import Self
 
 from streamer.flow.report import Report
 from streamer.frame import MAX_DETECTIONS, Ledger, Result
-from streamer.interfaces import Analyzer, Detector
+from streamer.interfaces import Analyzer, Detector, Source
 from streamer.models import load_detector
 from streamer.models.options import ModelOptions
 from streamer.pipeline import Pipeline, PolicyName
 from streamer.sources import is_camera, open_source
+from streamer.sources.arrays import Arrays, ArraySource
 from streamer.sources.glances import glances
 from streamer.sources.options import SourceOptions
 from streamer.style import Style
@@ -57,7 +58,7 @@ class Stream(Iterator[Result]):
 
 
 def stream(
-    source: str | int | PathLike[str],
+    source: str | int | PathLike[str] | Arrays,
     *,
     model: str | PathLike[str] | None = None,
     conf: float = 0.5,
@@ -71,7 +72,8 @@ def stream(
 ) -> Stream:
     """Every frame of `source` with what `model` sees on it, as long as the caller asks for more.
 
-    source: as on the command line: a camera's index, a file, a folder, `test:`.
+    source: as on the command line: a camera's index, a file, a folder, `test:`; or an iterable of pictures,
+        (H, W, 3) uint8 BGR, whose rate is the `fps` of `source_options`.
     model: a SavedModel's folder, a .pb, .keras, .h5 or .tflite file, an archive, or a name of `streamer models list`;
         None is the model inside the package, which finds faces and people.
     conf, classes: the lowest score and the names of the classes reported; left to `model_options` where it is given.
@@ -92,8 +94,8 @@ def stream(
         conf=conf, classes=(classes,) if isinstance(classes, str) else tuple(classes)
     )
     hidden = (blur,) if isinstance(blur, str) else tuple(blur)
-    uri = str(source)
-    if is_camera(uri):
+    uri = str(source) if isinstance(source, str | int | PathLike) else None
+    if uri is not None and is_camera(uri):
         # The model first: its lamp is not on, and no frame is late, while the model loads.
         asked_px = source_options.width or 640, source_options.height or 480
         options = replace(options, live=policy != "all")
@@ -104,7 +106,7 @@ def stream(
             detector.close()
             raise
     else:
-        opened = open_source(uri, source_options)
+        opened = _opened(source, source_options)
         options = replace(options, live=opened.live if policy == "auto" else policy == "latest")
         try:
             detector, analyzers = _loaded(model, options, hidden=hidden, size_px=opened.info.size_px, source=uri)
@@ -120,15 +122,21 @@ def stream(
     return Stream(Pipeline(opened, detector, policy=policy, detect_every=detect_every, draw=draw, analyzers=analyzers))
 
 
+def _opened(source: str | int | PathLike[str] | Arrays, options: SourceOptions) -> Source:
+    if isinstance(source, str | int | PathLike):
+        return open_source(str(source), options)
+    return ArraySource(source, fps=options.fps)
+
+
 def _loaded(
     model: str | PathLike[str] | None,
     options: ModelOptions,
     *,
     hidden: tuple[str, ...],
     size_px: tuple[int, int] | None,
-    source: str,
+    source: str | None,
 ) -> tuple[Detector, tuple[Analyzer, ...]]:
-    pictures = partial(glances, source)
+    pictures = partial(glances, source) if source is not None else None
     if not hidden:
         return load_detector(model, options, input_size_px=size_px, pictures=pictures), ()
     from streamer.analytics.privacy import hide  # noqa: PLC0415 - OpenCV is loaded when it is first needed

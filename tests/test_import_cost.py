@@ -1,6 +1,7 @@
 """What is loaded before anything is asked for: neither OpenCV, nor PyAV, nor anything that runs models."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,7 @@ STATEMENTS = {
     "streamer render --help": "from streamer.cli import main; main(['render', '--help'])",
     "streamer clip --help": "from streamer.cli import main; main(['clip', '--help'])",
     "streamer doctor --help": "from streamer.cli import main; main(['doctor', '--help'])",
+    "streamer devices --help": "from streamer.cli import main; main(['devices', '--help'])",
     "streamer --version": "from streamer.cli import main; main(['--version'])",
     "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
     "streamer models list": "from streamer.cli import main; main(['models', 'list'])",
@@ -44,3 +46,25 @@ def test_nothing_heavy_is_loaded(what: str, record_property: Callable[[str, obje
     figures = json.loads(done.stderr.splitlines()[-1])
     record_property("took_s", figures["took_s"])
     assert figures["loaded"] == []
+
+
+FOR_OPENCV = ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS")
+
+
+@pytest.mark.parametrize("module", ["streamer", "streamer.sources.camera", "streamer.cli.devices"])
+def test_what_opencv_reads_when_it_is_imported_is_set_before_that(module: str) -> None:
+    program = f"""
+import os, sys
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "cv2":
+            print(*map(os.environ.get, {FOR_OPENCV}))
+            sys.meta_path.remove(self)
+sys.meta_path.insert(0, Watch())
+import {module}, cv2
+"""
+    bare = {name: value for name, value in os.environ.items() if name not in FOR_OPENCV}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, env=bare
+    )
+    assert done.stdout.split() == ["2", "0"]

@@ -10,7 +10,7 @@ from streamer.sinks.options import VideoOptions
 from streamer.sinks.outfile import OutFile
 from streamer.sinks.recorder import recipe_for
 from streamer.sinks.video_file import VideoFile
-from streamer.sources import is_camera, open_source
+from streamer.sources import STDIN, is_camera, open_source
 
 DEFAULT_SOURCE = "test:size=1280x720,fps=30,frames=200,live=no"
 
@@ -39,6 +39,8 @@ def prepare(source: str, folder: Path, *, frames: int | None = None, seconds: fl
 
     frames, seconds: how much of it; the seconds are those of its own rate.
     """
+    if source == STDIN:
+        raise ConfigError("what is measured is read more than once", where=source, hint="put it into a file")
     opened = open_source(source)
     try:
         info, most = opened.info, _limit(opened, frames=frames, seconds=seconds)

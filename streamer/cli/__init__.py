@@ -15,6 +15,7 @@ import streamer
 from streamer.cli.bench import bench_command
 from streamer.cli.clip import clip_command
 from streamer.cli.config import config_app
+from streamer.cli.devices import devices_command
 from streamer.cli.doctor import doctor_command
 from streamer.cli.failures import code_of, told
 from streamer.cli.flags import with_settings
@@ -52,6 +53,7 @@ app = typer.Typer(
 app.command("run", help="Watch, record, report: SOURCE through the model to a window and to OUT.")(
     with_settings(run_verb)
 )
+app.command("devices", help="List the cameras, and the modes they really have.")(devices_command)
 app.command("inspect", help="Say what a model takes and gives, and how sure that is.")(inspect_command)
 app.command("bench", help="Measure every stage of a run, beside the loop that how-tos have.")(bench_command)
 app.command("render", help="Draw again what a run saw, from the lines of its --jsonl, without a model.")(render_command)
@@ -60,7 +62,7 @@ app.command("doctor", help="Say what works here, and what to install.")(doctor_c
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "inspect", "bench", "render", "clip", "doctor", "models", "config"})
+VERBS = frozenset({"run", "devices", "inspect", "bench", "render", "clip", "doctor", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

@@ -71,7 +71,9 @@ def _option(known: SettingField) -> Any:  # noqa: ANN401 - an annotation made at
         rich_help_panel=setting.group.capitalize(),
         show_default=False,
     )
-    return Annotated[bool | None if known.kind is bool else str | None, option]
+    if known.kind is bool:
+        return Annotated[bool | None, option]
+    return Annotated[list[str] | None if known.many else str | None, option]
 
 
 def _metavar(known: SettingField) -> str | None:
@@ -98,7 +100,10 @@ def _flags(typed: Mapping[str, object]) -> Flags:
         raise ConfigError("given twice, as OUT and as --record", where=str(out))
     flags: Flags = {}
     for name, value in typed.items():
-        if value is not None:
+        if isinstance(value, list):
+            # Given more than once, or with commas between: the same.
+            flags |= {name: ",".join(value)} if value else {}
+        elif value is not None:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             flags["record" if name == "out" else name] = text
     return flags

@@ -35,9 +35,10 @@ from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, Video
 from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
-from streamer.sources import is_camera, open_source
+from streamer.sources import NAMED_CAMERA, is_camera, open_source
+from streamer.sources.devices import find_device, list_devices
 from streamer.sources.glances import COUNT, MANY, glances
-from streamer.sources.listing import media_matching
+from streamer.sources.listing import is_list, listed_in, media_matching
 from streamer.sources.options import SourceOptions
 from streamer.style import Style
 from streamer.text import printable, redacted
@@ -107,13 +108,18 @@ def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Pat
     uri = settings.source or ""
     path = Path(uri)
     table = () if recorded is None else (recorded.path,)
-    return (*table, path) if os.path.lexists(path) else (*table, *map(Path, media_matching(uri)))
+    if not os.path.lexists(path):
+        return (*table, *map(Path, media_matching(uri)))
+    return (*table, path, *map(Path, listed_in(uri) if is_list(uri) else ()))
 
 
 def _look_first(settings: Settings) -> None:
-    """What a look at the disk tells."""
+    """What a look at the disk, and at the list of cameras, tells."""
     if settings.model is not None:
         look_for(settings.model)
+    uri = settings.source or ""
+    if uri.startswith(NAMED_CAMERA):
+        find_device(uri.removeprefix(NAMED_CAMERA), list_devices(settings.camera_backend))
     if settings.font is not None:
         typesetter(settings.font)
     if not settings.snapshot_dir.is_dir():
@@ -159,6 +165,8 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         fps=settings.fps,
         fourcc=settings.fourcc,
         camera_backend=settings.camera_backend,
+        camera_control=settings.camera_control,
+        source_options=settings.source_options,
         start_s=settings.start,
         end_s=settings.end,
         duration_s=settings.duration,

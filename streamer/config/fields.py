@@ -43,6 +43,11 @@ class SettingField:
         return ENV_PREFIX + self.name.upper()
 
     @property
+    def many(self) -> bool:
+        """Whether it is a list, with commas between on the command line."""
+        return get_origin(self.kind) is tuple
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words it takes; none where it is no choice of words."""
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()

@@ -47,13 +47,19 @@ class Settings(BaseModel):
 
     source: Annotated[
         Text | None,
-        Setting("source", "A camera (0, /dev/video0), clip.mp4, folder/, '*.jpg' or test: (a pattern).", metavar="URI"),
+        Setting(
+            "source",
+            "A camera (0, cam:NAME), clip.mp4, folder/, '*.jpg', list.txt, - (stdin), screen: or test:.",
+            metavar="URI",
+        ),
     ] = None
     width: Annotated[int | None, Setting("source", "Width asked of a camera.", unit="px"), Field(ge=1, le=16384)] = None
     height: Annotated[int | None, Setting("source", "Height asked of a camera.", unit="px"), Field(ge=1, le=16384)] = (
         None
     )
-    fps: Annotated[float | None, Setting("source", "Rate asked of a camera.", unit="fps"), Field(gt=0, le=1000)] = None
+    fps: Annotated[
+        float | None, Setting("source", "Rate asked of a camera, or of the screen.", unit="fps"), Field(gt=0, le=1000)
+    ] = None
     fourcc: Annotated[
         Text | None,
         Setting("source", "A camera's pixel format, such as MJPG.", metavar="CODE", allowed="four characters"),
@@ -63,6 +69,24 @@ class Settings(BaseModel):
         Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"] | None,
         Setting("source", "OpenCV's way to a camera.", metavar="NAME"),
     ] = None
+    camera_control: Annotated[
+        Names,
+        Setting(
+            "source",
+            "Exposure, gain, focus, ... of a camera, in its own numbers.",
+            metavar="NAME=VALUE",
+            allowed="NAME=VALUE with commas between",
+        ),
+    ] = ()
+    source_options: Annotated[
+        Names,
+        Setting(
+            "source",
+            "What only this kind of source knows: size=640x480,pixel_format=bgr24 for raw pictures on -.",
+            metavar="NAME=VALUE",
+            allowed="NAME=VALUE with commas between",
+        ),
+    ] = ()
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
     duration: Annotated[Seconds | None, _time("Stop after this much of it.")] = None

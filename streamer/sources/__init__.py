@@ -23,13 +23,16 @@ from streamer.text import redacted
 if TYPE_CHECKING:
     from streamer.sources.sequence import OpenPart
 
-__all__ = ["SourceOptions", "is_camera", "open_source"]
+__all__ = ["NAMED_CAMERA", "STDIN", "SourceOptions", "comes_once", "is_camera", "open_source"]
 
 logger = logging.getLogger(__name__)
 
 # ruff: noqa: PLC0415 - what opens one kind is imported only for that kind; see above
 
 _DEVICE = re.compile(r"(?:/dev/video)?(?P<number>[0-9]{1,4})|/dev/v4l/.+")
+NAMED_CAMERA = "cam:"
+STDIN = "-"
+_ONLY_ONCE = ("test:", "screen:", "gst:", "yt:")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 _PATTERN = re.compile(r"[*?\[]")
 
@@ -40,31 +43,37 @@ _NETWORK = frozenset(
     }
 )
 
-_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "duration_s"})
+_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "camera_control", "duration_s"})
 _USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
+_USED_BY_PIPES = frozenset({"duration_s", "stride", "source_options"})
+_USED_BY_SCREENS = frozenset({"duration_s", "fps"})
 _USED_BY_PICTURES = frozenset({"stride", "loop"})
 
 
 def is_camera(uri: str) -> bool:
     """Whether `uri` names a camera: what is better opened when everything else is ready."""
-    return _DEVICE.fullmatch(uri) is not None
+    return uri.startswith(NAMED_CAMERA) or _DEVICE.fullmatch(uri) is not None
+
+
+def comes_once(uri: str) -> bool:
+    """Whether what `uri` names cannot be read a second time, beside the first or after it."""
+    return is_camera(uri) or uri == STDIN or uri.startswith(_ONLY_ONCE)
 
 
 def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | None = None) -> Source:
     """The source that `uri` names, open and ready to read.
 
-    uri: a camera (`0`, `/dev/video0`), `test:` with or without a script, a video, a picture, a folder of them, or a
-    quoted pattern (`"shots/*.jpg"`). Those of a folder come in natural order: pictures alone as one PicturesSource,
-    videos, or both together, one after another.
+    uri: a camera (`0`, `/dev/video0`, `cam:` and a part of its name), a video, a picture, a folder of them, a quoted
+    pattern (`"shots/*.jpg"`), a list of files (`list.txt`), `-` for standard input, `screen:`, `gst:` and a pipeline,
+    `yt:` and a page, `test:` with or without a script. Those of a folder come in natural order: pictures alone as one
+    PicturesSource, videos, or both together, one after another; those of a list in its own order.
     options: what does not concern this kind of source is warned of.
 
     Raises SourceOpenError: a scheme that is not allowed, or what the source itself refuses.
     """
     clock = clock or MonotonicClock()
-    if device := _DEVICE.fullmatch(uri):
-        return _limited(_camera(device["number"] or uri, options, clock), options)
-    if uri.startswith("test:"):
-        return _limited(_synthetic(uri.removeprefix("test:"), options, clock), options)
+    if opened := _behind_a_name(uri, options, clock):
+        return _limited(opened, options)
     if scheme := _SCHEME.match(uri):
         raise _refusal(scheme["scheme"].lower(), uri)
     if not uri:
@@ -74,6 +83,17 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
     if stat.S_ISDIR(file_mode(uri)):
         return _folder(uri, options, clock)
     return _file(uri, options, clock)
+
+
+def _behind_a_name(uri: str, options: SourceOptions, clock: Clock) -> Source | None:
+    """What is no file and no address; None where `uri` names neither."""
+    if device := _DEVICE.fullmatch(uri):
+        return _camera(device["number"] or uri, options, clock)
+    if uri == STDIN:
+        return _pipe(options, clock)
+    kind, colon, rest = uri.partition(":")
+    opener = _OPENERS.get(kind) if colon else None
+    return None if opener is None else opener(rest, options, clock)
 
 
 def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
@@ -91,11 +111,53 @@ def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
         raise
 
 
+def _named_camera(wanted: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.camera import CameraSource
+    from streamer.sources.devices import find_device, list_devices
+
+    _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
+    found = find_device(wanted, list_devices(options.camera_backend))
+    options = replace(options, camera_backend=options.camera_backend or found.backend)
+    name = found.name.replace("/", "-")  # files are named after it
+    return CameraSource(found.index, name=name, options=options, clock=clock)
+
+
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.synthetic import SyntheticSource
 
     _warn_of_unused(options, frozenset({"duration_s"}), "the test pattern; write test:size=640x480,fps=30")
     return SyntheticSource(script, clock=clock)
+
+
+def _pipe(options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.pipe import PipeSource
+
+    _warn_of_unused(options, _USED_BY_PIPES, "standard input")
+    return PipeSource(options=options, clock=clock)
+
+
+def _screen(part: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.screen import ScreenSource
+
+    _warn_of_unused(options, _USED_BY_SCREENS, "a screen")
+    return ScreenSource(part, options=options, clock=clock)
+
+
+def _gstreamer(pipeline: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.gstreamer import open_pipeline
+
+    _warn_of_unused(options, frozenset({"duration_s"}), "a pipeline; its own elements say it")
+    return open_pipeline(pipeline, clock=clock)
+
+
+def _site(page: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.sites import video_address
+
+    return open_source(video_address(page), options, clock=clock)
+
+
+_OPENERS = {"cam": _named_camera, "gst": _gstreamer, "screen": _screen, "test": _synthetic, "yt": _site}
+"""By what stands before the colon."""
 
 
 def _limited(source: Source, options: SourceOptions) -> Source:
@@ -105,8 +167,10 @@ def _limited(source: Source, options: SourceOptions) -> Source:
 
 
 def _file(path: str, options: SourceOptions, clock: Clock) -> Source:
-    from streamer.sources.listing import medium_of
+    from streamer.sources.listing import is_list, listed_in, medium_of
 
+    if is_list(path):
+        return _many(listed_in(path), path, options, clock)
     medium = medium_of(path)
     if medium is None and stat.S_ISREG(file_mode(path)) and kind_of(read_head(path)) == "a picture":
         medium = "picture"

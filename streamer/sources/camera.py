@@ -5,7 +5,8 @@ It neither reconnects nor drops: it hands over every frame that the driver gives
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import cv2
@@ -16,8 +17,11 @@ from streamer.frame import Frame, Image
 from streamer.interfaces import SourceInfo
 from streamer.sources.access import Access
 from streamer.sources.bgr import to_bgr
+from streamer.sources.camera_controls import set_controls
 from streamer.sources.camera_faults import why_no_frame, why_not_opened
+from streamer.sources.camera_modes import better_fourcc, told
 from streamer.sources.decoding import believable_fps
+from streamer.sources.devices import Mode, modes_of
 from streamer.sources.options import DEFAULTS, SourceOptions
 
 logger = logging.getLogger(__name__)
@@ -62,11 +66,17 @@ def open_capture(device: int | str, backend: int, parameters: list[int]) -> Capt
     return cv2.VideoCapture(device, backend, parameters)
 
 
+ListModes = Callable[[int | str], Sequence[Mode]]
+"""Tells the modes of a device; nothing where it cannot."""
+
+
 class CameraSource:
     """A camera; live. Its mode is read from a real frame, and a warning tells where it is not the one asked for.
 
-    device: a number, or the path of a device file. Of `options`, what concerns cameras is used.
-    open_capture: what opens it.
+    device: a number, or the path of a device file. name: for people, where it has a better one than that.
+    Of `options`, what concerns cameras is used. Without a `fourcc`, MJPG is asked for where it is faster at the size
+    that is asked for.
+    open_capture: what opens it. list_modes: what tells its modes.
 
     The frame that is read at opening is not one of `frames`. A frame without a picture is counted and left out. A new
     size starts an epoch.
@@ -81,11 +91,14 @@ class CameraSource:
         self,
         device: int | str,
         *,
+        name: str | None = None,
         options: SourceOptions = DEFAULTS,
         clock: Clock | None = None,
         open_capture: OpenCapture = open_capture,
+        list_modes: ListModes = modes_of,
     ) -> None:
-        self._name = f"camera {device}" if isinstance(device, int) else device
+        self._name = name or (f"camera {device}" if isinstance(device, int) else device)
+        self._device = device
         self._clock = clock or MonotonicClock()
         self._produced = 0
         self._unusable = 0
@@ -96,8 +109,10 @@ class CameraSource:
         if not self._capture.isOpened():
             self._access.close()
             raise why_not_opened(device)
+        self._modes = tuple(list_modes(device)) if _asks_for_a_mode(options) else ()
         try:
-            _ask(self._capture, options)
+            self._ask(options)
+            set_controls(self._capture, options.controls, name=self._name)
             self._size_px = self._first_size()
         except BaseException:
             self._access.close()
@@ -191,7 +206,22 @@ class CameraSource:
             image = self._retrieve() if self._grab() else None
             if image is not None:
                 return image.shape[1], image.shape[0]
-        raise why_no_frame(self._name)
+        raise why_no_frame(self._device, name=self._name)
+
+    def _ask(self, options: SourceOptions) -> None:
+        """Ask for a mode. The order matters: the format decides which sizes there are, and the size which rates."""
+        better = better_fourcc(self._modes, options)
+        if better is not None:
+            logger.info("%s: %s is asked for, which is faster at this size", self._name, better)
+            options = replace(options, fourcc=better)
+        if options.fourcc is not None:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*options.fourcc))
+        if options.width is not None:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.width)
+        if options.height is not None:
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.height)
+        if options.fps is not None:
+            self._capture.set(cv2.CAP_PROP_FPS, options.fps)
 
     def _warn_of_other_mode(self, options: SourceOptions) -> None:
         width, height = self._size_px
@@ -205,7 +235,8 @@ class CameraSource:
         if other:
             asked_text = ", ".join(f"{name} {asked}" for name, asked, _ in other)
             got_text = ", ".join(f"{name} {got}" for name, _, got in other)
-            logger.warning("%s: asked for %s; it gives %s", self._name, asked_text, got_text)
+            has_text = f"; it has {told(self._modes)}" if self._modes else ""
+            logger.warning("%s: asked for %s; it gives %s%s", self._name, asked_text, got_text, has_text)
 
 
 def _way_to_open(options: SourceOptions) -> tuple[int, list[int]]:
@@ -222,16 +253,8 @@ def _way_to_open(options: SourceOptions) -> tuple[int, list[int]]:
     return _BACKENDS[chosen], []
 
 
-def _ask(capture: Capture, options: SourceOptions) -> None:
-    """Ask for a mode. The order matters: the format decides which sizes there are, and the size which rates."""
-    if options.fourcc is not None:
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*options.fourcc))
-    if options.width is not None:
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.width)
-    if options.height is not None:
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.height)
-    if options.fps is not None:
-        capture.set(cv2.CAP_PROP_FPS, options.fps)
+def _asks_for_a_mode(options: SourceOptions) -> bool:
+    return (options.width, options.height, options.fps, options.fourcc) != (None, None, None, None)
 
 
 def _fourcc_name(value: float) -> str:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from streamer.errors import SourceOpenError
+from streamer.sources.device_users import users_of
 
 _DEVICES = Path("/dev")
 
@@ -16,7 +17,7 @@ def why_not_opened(device: int | str) -> SourceOpenError:
     """The error for a camera that does not open: no such device, no permission, busy, or no camera that gives video."""
     if not sys.platform.startswith("linux"):
         return SourceOpenError("this camera cannot be opened", where=f"camera {device}", hint=f"is it there? {_BUSY}")
-    path = _DEVICES / f"video{device}" if isinstance(device, int) else Path(device)
+    path = _path_of(device)
     if not path.exists():
         return SourceOpenError("no such camera", where=str(path), hint=_cameras_here())
     problem = _try_open(path)
@@ -24,17 +25,26 @@ def why_not_opened(device: int | str) -> SourceOpenError:
         hint = "its group, mostly `video`, may use it: usermod -aG video $USER, and log in again"
         return SourceOpenError("permission denied", where=str(path), hint=hint)
     if problem == errno.EBUSY:
-        return SourceOpenError("busy", where=str(path), hint=_BUSY)
+        return SourceOpenError("busy", where=str(path), hint=_busy(path))
     if problem is not None:
         return SourceOpenError(os.strerror(problem), where=str(path))
-    hint = f"{_BUSY}, or it gives no video: many cameras have a second device for metadata; {_cameras_here()}"
+    hint = f"{_busy(path)}, or it gives no video: many cameras have a second device for metadata; {_cameras_here()}"
     return SourceOpenError("this camera cannot be opened", where=str(path), hint=hint)
 
 
-def why_no_frame(name: str) -> SourceOpenError:
+def why_no_frame(device: int | str, *, name: str) -> SourceOpenError:
     """The error for a camera that opens, and then gives nothing."""
-    hint = f"{_BUSY}; or try another --width, --height and --fourcc, or another USB port"
+    hint = f"{_busy(_path_of(device))}; or try another --width, --height and --fourcc, or another USB port"
     return SourceOpenError("the camera opens but gives no frame", where=name, hint=hint)
+
+
+def _path_of(device: int | str) -> Path:
+    return _DEVICES / f"video{device}" if isinstance(device, int) else Path(device)
+
+
+def _busy(path: Path) -> str:
+    users = users_of(str(path))
+    return f"in use by {', '.join(users)}" if users else _BUSY
 
 
 def _try_open(path: Path) -> int | None:

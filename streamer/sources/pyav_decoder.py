@@ -1,14 +1,14 @@
 """A file decoded by PyAV: what OpenCV cannot decode or shows wrongly. It can say why a file cannot be read."""
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import cv2
 import numpy as np
 
 from streamer.errors import SourceOpenError
 from streamer.frame import Image
-from streamer.pyav import VideoFrame, VideoStream, av
+from streamer.pyav import InputContainer, VideoFrame, VideoStream, av
 from streamer.sources.bgr import to_bgr
 from streamer.sources.decoding import believable_count, believable_fps, local_name
 from streamer.sources.hdr import BT2020, HdrToSdr, transfer_of
@@ -31,20 +31,27 @@ _NOT_SAID = 2
 """Of what H.273 numbers."""
 
 
+def open_local(path: str) -> InputContainer:
+    """The file at `path`, and nothing that its name might mean besides."""
+    return av.open(local_name(path), metadata_errors="ignore")
+
+
 class PyAvDecoder:
     """The first video stream of a file, up to its end or to the first packet that cannot be decoded, as with OpenCV.
 
     Rotation is applied. A picture of another size in mid-stream keeps its size. What is tagged as PQ or HLG, and has
     more than 8 bits, comes as SDR.
 
+    open_container: what opens `path`, where it is no local file.
+
     Raises SourceOpenError: unreadable or truncated, or without a video stream.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, open_container: Callable[[str], InputContainer] = open_local) -> None:
         self.damaged = False
         """Whether it ended where something could not be decoded."""
         try:
-            self._container = av.open(local_name(path), metadata_errors="ignore")
+            self._container = open_container(path)
         except (av.FFmpegError, OSError) as error:
             raise SourceOpenError(f"unreadable or truncated: {error.strerror}", where=path) from error
         if not self._container.streams.video:

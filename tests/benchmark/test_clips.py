@@ -55,3 +55,8 @@ def test_pictures_have_no_loop_and_no_seconds(tmp_path: Path) -> None:
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceOpenError):
         prepare(str(tmp_path / "missing.mp4"), tmp_path)
+
+
+def test_standard_input_cannot_be_measured(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="read more than once"):
+        prepare("-", tmp_path)

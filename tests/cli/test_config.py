@@ -57,6 +57,15 @@ def test_show_on_a_terminal_is_a_table(capsys: pytest.CaptureFixture[str], monke
     assert "[red],car" in out
 
 
+def test_a_flag_that_takes_a_list_may_be_given_more_than_once(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ["--camera-control", "gain=1", "--camera-control", "exposure=2,hue=3", "--classes", "person"]
+    assert ended("show", "--json", *typed) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["camera_control"]["value"] == "gain=1,exposure=2,hue=3"
+    assert shown["classes"]["value"] == "person"
+    assert shown["blur"]["value"] is None
+
+
 def test_show_warns_of_a_variable_that_is_no_setting(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from streamer.interfaces import Sink
 from streamer.pyav import av
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.tables import JsonLines
+from streamer.sources.devices import Device
 from tests.clips import write_clip, write_picture
 from tests.e2e.child import DescribedDetector
 
@@ -68,6 +69,33 @@ def test_without_a_model_the_one_inside_is_used_and_named(
     assert ended(str(clip), "out.mp4", "--no-show") == 0
     assert loaded[0]["path"] is None
     assert "no --model: the one inside is used, which finds faces and people" in capsys.readouterr().err
+
+
+@pytest.mark.allow_error_logs
+def test_a_camera_that_is_not_there_is_told_before_the_model_is_loaded(
+    loaded: list[dict[str, object]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webcam = Device(0, "HD Webcam", "/dev/video0", "v4l2")
+    monkeypatch.setattr(parts, "list_devices", lambda _: [webcam])
+    assert ended("cam:nikon", "--no-show") == 3
+    assert "cam:nikon: no camera is called like this (here are: 0 HD Webcam (/dev/video0))" in capsys.readouterr().err
+    assert not loaded
+
+
+@pytest.mark.usefixtures("loaded")
+def test_standard_input_is_recorded_without_a_loss(here: Path) -> None:
+    clip, before = write_clip(here / "clip.mkv", frames=9, size_px=(160, 120)), os.dup(0)
+    try:
+        with clip.open("rb") as file:
+            os.dup2(file.fileno(), 0)
+        assert ended("-", "out.mp4", "--no-show", "--jsonl", "o.jsonl") == 0
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+    with av.open("out.mp4") as container:
+        assert sum(1 for _ in container.decode(video=0)) == 9
+    rows = [json.loads(line) for line in (here / "o.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["source"] for row in rows] == ["stdin"] * 9
 
 
 def test_with_every_third_frame_looked_at_all_are_kept_and_lines_say_whose_boxes_they_hold(

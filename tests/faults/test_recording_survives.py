@@ -113,7 +113,7 @@ def test_a_disk_that_is_full_at_any_write_costs_the_last_second_at_most(
     for number, (handed_in, _, _) in enumerate(list(diary.writes)):
         monkeypatch.setattr(diary, "full_at", number)
         path = tmp_path / f"full-{number}.mp4"
-        with pytest.raises(SinkError, match="the disk is full; (all but the last moments|nothing is in it)"):
+        with pytest.raises(SinkError, match=r"the disk is full; (all but the last moments|nothing is in it)"):
             record(path, "quiet", 10, frames=25)
         assert len(decoded(path) if path.exists() else []) >= handed_in - LOST_S * 10
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from streamer.clock import FakeClock
-from streamer.errors import SourceLost, SourceOpenError
+from streamer.errors import ConfigError, SourceLost, SourceOpenError
 from streamer.frame import Frame
-from streamer.sources import camera_faults
+from streamer.sources import camera_controls, camera_faults
 from streamer.sources.camera import MAX_UNUSABLE, OPENING_READS, CameraSource
-from streamer.sources.options import SourceOptions
+from streamer.sources.devices import Mode
+from streamer.sources.options import CAMERA_CONTROLS, SourceOptions
 from tests.clips import number_of, numbered_image
 from tests.sources.stubs import StubCapture, pictures
 
@@ -69,6 +70,120 @@ def test_a_rate_that_is_right_within_rounding_is_not_warned_of(caplog: pytest.Lo
     stub.says[cv2.CAP_PROP_FPS] = 29.97
     CameraSource(0, options=SourceOptions(fps=30), open_capture=stub).close()
     assert not caplog.records
+
+
+WEBCAM = (
+    Mode("MJPG", (1920, 1080), (30.0,)),
+    Mode("MJPG", (1280, 720), (60.0, 30.0)),
+    Mode("YUYV", (1280, 720), (10.0,)),
+    Mode("YUYV", (640, 480), (30.0, 15.0)),
+    Mode("MJPG", (640, 480), (30.0,)),
+)
+
+
+def _open(stub: StubCapture, options: SourceOptions, modes: tuple[Mode, ...] = WEBCAM) -> CameraSource:
+    return CameraSource(0, options=options, open_capture=stub, list_modes=lambda _: modes)
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (SourceOptions(width=1280, height=720), True),
+        (SourceOptions(width=1280, height=720, fps=30), True),
+        (SourceOptions(height=1080), True),
+        (SourceOptions(width=1280, height=720, fps=10), False),
+        (SourceOptions(width=640, height=480), False),
+        (SourceOptions(width=800, height=600), False),
+        (SourceOptions(fps=60), False),
+        (SourceOptions(), False),
+    ],
+)
+def test_mjpg_is_asked_for_first_where_it_is_faster_at_the_size_asked_for(options: SourceOptions, chosen: bool) -> None:  # noqa: FBT001
+    stub = StubCapture(pictures(1))
+    _open(stub, options).close()
+    fourccs = [number for number, (prop, _) in enumerate(stub.asked) if prop == cv2.CAP_PROP_FOURCC]
+    assert fourccs == ([0] if chosen else [])
+    if chosen:
+        assert stub.asked[0][1] == cv2.VideoWriter.fourcc(*"MJPG")
+
+
+def test_where_no_rates_are_told_nothing_is_asked_for() -> None:
+    stub = StubCapture(pictures(1))
+    silent = (Mode("YUYV", (640, 480)), Mode("MJPG", (640, 480)))
+    _open(stub, SourceOptions(width=640, height=480), silent).close()
+    assert cv2.CAP_PROP_FOURCC not in dict(stub.asked)
+
+
+def test_the_format_that_is_asked_for_is_kept() -> None:
+    stub = StubCapture(pictures(1))
+    _open(stub, SourceOptions(width=1280, height=720, fourcc="YUYV")).close()
+    assert stub.asked[0] == (cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"YUYV"))
+
+
+def test_a_size_that_is_not_given_is_warned_of_once_with_the_modes_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    many = tuple(Mode("YUYV", (100 + side, 100), (5.0,)) for side in range(9))
+    for modes, text in (
+        (WEBCAM, "1280x720 (MJPG at 60 fps, YUYV at 10 fps), 640x480 (YUYV at 30 fps, MJPG at 30 fps)"),
+        (many, "107x100 (YUYV at 5 fps), ..."),
+    ):
+        caplog.clear()
+        _open(StubCapture(pictures(1, size_px=(640, 480))), SourceOptions(width=800, height=600), modes).close()
+        (record,) = caplog.records
+        assert record.getMessage().endswith(text)
+        assert "asked for width 800, height 600; it gives width 640, height 480; it has " in record.getMessage()
+
+
+class Settable(StubCapture):
+    """Has brightness 0 to 255, exposure while it is not automatic, and nothing else."""
+
+    def set(self, prop: int, value: float, /) -> bool:
+        super().set(prop, value)
+        automatic = self.says.get(cv2.CAP_PROP_AUTO_EXPOSURE, 3.0) == 3.0
+        if prop == cv2.CAP_PROP_BRIGHTNESS:
+            self.says[prop] = min(255.0, value)
+        elif prop == cv2.CAP_PROP_AUTO_EXPOSURE or (prop == cv2.CAP_PROP_EXPOSURE and not automatic):
+            self.says[prop] = value
+        else:
+            return False
+        return True
+
+
+def test_controls_are_set_the_automatic_ones_first_and_what_is_not_taken_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stub = Settable(pictures(1))
+    options = SourceOptions(camera_control=("exposure=100", "Auto-Exposure=1", "brightness=300", "gain=5", "gain=7"))
+    CameraSource(0, options=options, open_capture=stub).close()
+    assert stub.says[cv2.CAP_PROP_EXPOSURE] == 100
+    assert [record.getMessage() for record in caplog.records] == [
+        "camera 0: brightness 300 was not taken; the camera says 255",
+        "camera 0: gain 7 was not taken; the camera says 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("shutter=1", "knows no 'shutter' (it knows auto_exposure, "),
+        ("exposure", "is NAME=VALUE"),
+        ("=1", "is NAME=VALUE"),
+        ("gain=much", "takes a number, on or off, not 'much'"),
+        ("gain=nan", "takes a number"),
+    ],
+)
+def test_a_control_that_is_not_understood_is_refused_with_those_there_are(text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SourceOptions(camera_control=(text,))
+    assert says in str(caught.value)
+
+
+def test_a_switch_may_be_on_or_off() -> None:
+    options = SourceOptions(camera_control=("autofocus=off", "auto_white_balance=ON"))
+    assert options.controls == (("autofocus", 0.0), ("auto_white_balance", 1.0))
+
+
+def test_every_control_has_a_property_of_opencv() -> None:
+    assert sorted(camera_controls._PROPERTIES) == sorted(CAMERA_CONTROLS)
 
 
 def test_frames_without_a_picture_are_counted_and_the_run_goes_on() -> None:
@@ -226,6 +341,16 @@ class TestWhyACameraDoesNotOpen:
 
         monkeypatch.setattr(os, "open", refuse)
         assert text in self._error(0)
+
+    def test_who_has_a_busy_camera_is_named(self, devices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (devices / "video0").touch()
+        monkeypatch.setattr(camera_faults, "users_of", lambda path: ("zoom (41)",) if path else ())
+        assert "in use by zoom (41)" in self._error(0)
+
+    def test_who_keeps_the_pictures_of_a_camera_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(camera_faults, "users_of", lambda _: ("zoom (41)", "obs (42)"))
+        with pytest.raises(SourceOpenError, match=r"gives no frame \(in use by zoom \(41\), obs \(42\); or try"):
+            CameraSource(0, open_capture=StubCapture([None] * OPENING_READS))
 
     def test_a_device_that_opens_but_is_no_camera(self, devices: Path) -> None:
         (devices / "video1").touch()
