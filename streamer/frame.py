@@ -280,8 +280,9 @@ class Ledger:
 class Status:
     """How the run is doing now; rates are those of the last two seconds.
 
-    state: `starting`, `running`, `paused`, `stalled`, `draining` or `ended`.
-    detail: what stands still, or why; empty when all is well.
+    state: `starting`, `running`, `paused`, `stalled`, `draining` or `ended`; of a source that was lost `waiting`,
+        `connecting` or `failed`.
+    detail: what stands still, or why, and since when; empty when all is well.
     latency_p50_ms, latency_p95_ms: from the capture of a frame to the moment it was ready to be shown or kept.
     age_ms: how much older the newest detections are than the newest frame.
     runtime: what runs the model; decoder: what decodes the source; both for people.

@@ -32,7 +32,7 @@ from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
 from streamer.flow.turns import Turns
 from streamer.frame import Detections, Frame, Image, Ledger, Moment, Result, Status
-from streamer.interfaces import Analyzer, BoxTiming, Command, Detector, Sink, Source, View
+from streamer.interfaces import Analyzer, BoxTiming, Command, Detector, Sink, Source, SourceInfo, View
 from streamer.trace import span
 
 logger = logging.getLogger(__name__)
@@ -165,17 +165,17 @@ class Pipeline:
     def ledger(self) -> Ledger:
         """The books as they stand; from any thread."""
         recorded = sum(lane.sink.written for lane in self._lanes if lane.sink.role == "record")
-        return self._tally.ledger(recorded=recorded)
+        return self._tally.ledger(recorded=recorded, reconnects=self._source.info.reconnects)
 
     @property
     def status(self) -> Status:
         """How the run is doing; from any thread."""
         now_ns = self._clock.now_ns()
         latency_p50_ms, latency_p95_ms = self._meters.latency.percentiles_ms((50, 95))
-        ledger = self.ledger
+        ledger, source = self.ledger, self._source.info
         return Status(
-            state=self._state(ledger),
-            detail=self._detail,
+            state=self._state(ledger, source),
+            detail=source.detail or self._detail,
             live=self._live,
             capture_fps=self._meters.capture.rate(now_ns),
             detect_fps=self._meters.detect.rate(now_ns),
@@ -185,7 +185,7 @@ class Pipeline:
             age_ms=self._meters.age_ns / NS_PER_MS,
             conf=self._detector.conf,
             runtime=self._detector.runtime,
-            decoder=self._source.info.decoder,
+            decoder=source.decoder,
             recording=any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
             ledger=ledger,
         )
@@ -503,13 +503,15 @@ class Pipeline:
             detect_ms=self._meters.detect_time.percentiles_ms(),
         )
 
-    def _state(self, ledger: Ledger) -> str:
+    def _state(self, ledger: Ledger, source: SourceInfo) -> str:
         if self.report is not None:
             return "ended"
         if self._supervisor.leaving:
             return "draining"
         if self._front is not None and self._front.paused:
             return "paused"
+        if source.state != "running":
+            return source.state
         if self._detail:
             return "stalled"
         return "running" if ledger.produced else "starting"

@@ -35,7 +35,8 @@ from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, Video
 from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
-from streamer.sources import is_camera, open_source
+from streamer.sources import comes_by_itself, open_source
+from streamer.sources.address import is_address, parse_address
 from streamer.sources.glances import COUNT, MANY, glances
 from streamer.sources.listing import media_matching
 from streamer.sources.options import SourceOptions
@@ -86,7 +87,7 @@ def open_parts(settings: Settings, stack: ExitStack, *, recorded: Recorded | Non
     """
     _look_first(settings)
     inputs = inputs_of(settings, recorded)
-    early = None if is_camera(settings.source or "") else _source(settings, stack)
+    early = None if comes_by_itself(settings.source or "") else _source(settings, stack)
     if recorded is not None and early is not None:
         recorded.suit(early.info)
     _try_outputs(settings, early, inputs)
@@ -111,7 +112,9 @@ def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Pat
 
 
 def _look_first(settings: Settings) -> None:
-    """What a look at the disk tells."""
+    """What a look at the address and at the disk tells."""
+    if is_address(settings.source or ""):
+        parse_address(settings.source or "")
     if settings.model is not None:
         look_for(settings.model)
     if settings.font is not None:
@@ -164,11 +167,22 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         stride=settings.stride,
         loop=settings.loop,
         realtime=settings.realtime,
+        rtsp_transport=settings.rtsp_transport,
+        open_timeout_s=settings.open_timeout,
+        read_timeout_s=settings.read_timeout,
+        source_options=tuple(_named(option) for option in settings.source_options),
+        reconnect=settings.reconnect,
+        reconnect_max=settings.reconnect_max,
     )
     source = open_source(settings.source or "", options)
     stack.callback(source.close)
     logger.info("source: %s", _described(source.info))
     return source
+
+
+def _named(option: str) -> tuple[str, str]:
+    name, _, value = option.partition("=")
+    return name.strip(), value.strip()
 
 
 def _described(info: SourceInfo) -> str:

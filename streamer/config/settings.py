@@ -47,7 +47,11 @@ class Settings(BaseModel):
 
     source: Annotated[
         Text | None,
-        Setting("source", "A camera (0, /dev/video0), clip.mp4, folder/, '*.jpg' or test: (a pattern).", metavar="URI"),
+        Setting(
+            "source",
+            "A camera (0, /dev/video0), rtsp://, http://, tcp:// ..., clip.mp4, folder/, '*.jpg' or test: (a pattern).",
+            metavar="URI",
+        ),
     ] = None
     width: Annotated[int | None, Setting("source", "Width asked of a camera.", unit="px"), Field(ge=1, le=16384)] = None
     height: Annotated[int | None, Setting("source", "Height asked of a camera.", unit="px"), Field(ge=1, le=16384)] = (
@@ -62,6 +66,30 @@ class Settings(BaseModel):
     camera_backend: Annotated[
         Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"] | None,
         Setting("source", "OpenCV's way to a camera.", metavar="NAME"),
+    ] = None
+    rtsp_transport: Annotated[
+        Literal["tcp", "udp"], Setting("source", "How RTSP travels; by UDP pictures may be lost.")
+    ] = "tcp"
+    open_timeout: Annotated[
+        float, Setting("source", "How long a stream may take to answer.", unit="s"), Field(gt=0, le=600)
+    ] = 5.0
+    read_timeout: Annotated[
+        float, Setting("source", "How long a stream may give nothing before it is lost.", unit="s"), Field(gt=0, le=600)
+    ] = 5.0
+    source_options: Annotated[
+        Names,
+        Setting("source", "What FFmpeg knows for a stream.", metavar="K=V,...", allowed="name=value, with commas"),
+    ] = ()
+    reconnect: Annotated[
+        bool | None,
+        Setting(
+            "source",
+            "Open a camera or a live stream again when it is lost; said so, also wait for one that is not there yet. "
+            "If not given, once it was there.",
+        ),
+    ] = None
+    reconnect_max: Annotated[
+        int | None, Setting("source", "Give up after so many failed tries in a row."), Field(ge=0, le=1_000_000)
     ] = None
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
@@ -280,6 +308,8 @@ class Settings(BaseModel):
             yield "end", f"must be later than start ({self.start or 0.0:g} s)"
         if self.duration == 0:
             yield "duration", "must be more than 0 s"
+        if any("=" not in option or option.startswith("protocol_") for option in self.source_options):
+            yield "source_options", "are name=value, and none that says what a stream may reach"
         if self.keep is not None and self.segment is None and self.clip_on is None:
             yield "keep", "needs segment or clip_on: one file is not cut"
         for one, other in self.rivals():

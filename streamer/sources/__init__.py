@@ -11,19 +11,21 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streamer.clock import Clock, MonotonicClock
 from streamer.errors import SourceOpenError
 from streamer.interfaces import Source
+from streamer.sources.address import PROTOCOLS, is_address
 from streamer.sources.options import DEFAULTS, SourceOptions
 from streamer.sources.probing import file_mode, kind_of, read_head
-from streamer.text import redacted
+from streamer.text import printable, redacted
 
 if TYPE_CHECKING:
+    from streamer.sources.reconnecting import OpenAgain
     from streamer.sources.sequence import OpenPart
 
-__all__ = ["SourceOptions", "is_camera", "open_source"]
+__all__ = ["SourceOptions", "comes_by_itself", "is_camera", "open_source"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,36 +35,57 @@ _DEVICE = re.compile(r"(?:/dev/video)?(?P<number>[0-9]{1,4})|/dev/v4l/.+")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 _PATTERN = re.compile(r"[*?\[]")
 
-_NETWORK = frozenset(
-    {
-        *("rtsp", "rtsps", "rtspu", "rtp", "srtp", "rtmp", "rtmps", "rtmpt", "http", "https", "hls", "mms", "mmsh"),
-        *("mmst", "srt", "udp", "tcp", "tls", "rist", "ftp", "sftp", "smb"),
-    }
+_OTHER_NETWORK = frozenset(
+    {"rtspu", "srtp", "rtmpt", "hls", "mms", "mmsh", "mmst", "tls", "rist", "ftp", "sftp", "smb"}
 )
 
-_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "duration_s"})
+_RECONNECT = frozenset({"reconnect", "reconnect_max"})
+_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "duration_s"}) | _RECONNECT
+_USED_BY_STREAMS = (
+    frozenset({"rtsp_transport", "open_timeout_s", "read_timeout_s", "source_options", "duration_s"}) | _RECONNECT
+)
 _USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
 _USED_BY_PICTURES = frozenset({"stride", "loop"})
 
 
+@runtime_checkable
+class Waited(Protocol):
+    """A source that is still connecting when it is made."""
+
+    def wait_open(self) -> None:
+        """Wait until it is open. Raises SourceOpenError; it is closed then."""
+
+
 def is_camera(uri: str) -> bool:
-    """Whether `uri` names a camera: what is better opened when everything else is ready."""
+    """Whether `uri` names a camera."""
     return _DEVICE.fullmatch(uri) is not None
+
+
+def comes_by_itself(uri: str) -> bool:
+    """Whether `uri` names a camera or a stream: what is better opened when everything else is ready."""
+    return is_camera(uri) or is_address(uri)
 
 
 def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | None = None) -> Source:
     """The source that `uri` names, open and ready to read.
 
-    uri: a camera (`0`, `/dev/video0`), `test:` with or without a script, a video, a picture, a folder of them, or a
-    quoted pattern (`"shots/*.jpg"`). Those of a folder come in natural order: pictures alone as one PicturesSource,
-    videos, or both together, one after another.
+    uri: a camera (`0`, `/dev/video0`), a stream (`rtsp://`, `http://`, `tcp://`, ...), `test:` with or without a
+    script, a video, a picture, a folder of them, or a quoted pattern (`"shots/*.jpg"`). Those of a folder come
+    in natural order: pictures alone as one PicturesSource, videos, or both together, one after another.
     options: what does not concern this kind of source is warned of.
+
+    A camera or a live stream that is lost is opened again, unless `options.reconnect` is False.
 
     Raises SourceOpenError: a scheme that is not allowed, or what the source itself refuses.
     """
     clock = clock or MonotonicClock()
     if device := _DEVICE.fullmatch(uri):
-        return _limited(_camera(device["number"] or uri, options, clock), options)
+        _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
+        name = device["number"] or uri
+        return _limited(_coming_back(partial(_camera, name, options, clock), uri, options, clock), options)
+    if is_address(uri):
+        _warn_of_unused(options, _USED_BY_STREAMS, "a stream")
+        return _limited(_coming_back(partial(_stream, uri, options, clock), uri, options, clock), options)
     if uri.startswith("test:"):
         return _limited(_synthetic(uri.removeprefix("test:"), options, clock), options)
     if scheme := _SCHEME.match(uri):
@@ -79,7 +102,6 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
 def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.camera import CameraSource
 
-    _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
     if not device.isdecimal():
         return CameraSource(device, options=options, clock=clock)
     try:
@@ -89,6 +111,36 @@ def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
             hint = f"for the file or folder of this name, write ./{device}"
             raise SourceOpenError(error.what, where=error.where, hint=hint) from error
         raise
+
+
+def _stream(uri: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.network import NetworkSource
+
+    return NetworkSource(uri, options=options, clock=clock)
+
+
+def _coming_back(open_again: "OpenAgain", uri: str, options: SourceOptions, clock: Clock) -> Source:
+    """What `open_again` opens; around it, if it is live, what opens it again.
+
+    With `--reconnect` it need not be there yet. What has an end is read once.
+    """
+    from streamer.sources.reconnecting import ReconnectingSource
+
+    first: Source | None = None
+    try:
+        first = open_again()
+        if isinstance(first, Waited):
+            first.wait_open()
+    except SourceOpenError as error:
+        if not options.reconnect:
+            raise
+        first = None
+        logger.warning("%s; it is waited for", error)
+    if options.reconnect is False or (first is not None and not first.live):
+        assert first is not None
+        return first
+    name = printable(redacted(uri), limit=256) if first is None else first.info.name
+    return ReconnectingSource(open_again, name=name, first=first, most=options.reconnect_max, clock=clock)
 
 
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:
@@ -171,8 +223,10 @@ def _refusal(scheme: str, uri: str) -> SourceOpenError:
     shown = redacted(uri)
     host_and_more = shown.partition("://")[2].removeprefix("***@")
     where = shown if host_and_more and "@" not in host_and_more else f"{scheme}:..."
-    if scheme in _NETWORK:
-        return SourceOpenError("network streams are not in this version", where=where)
+    if scheme in _OTHER_NETWORK:
+        return SourceOpenError("network streams of this kind are not in this version", where=where)
+    if scheme in PROTOCOLS:
+        return SourceOpenError("this is no address", where=where, hint=f"like {scheme}://HOST/...")
     hint = f"for a file of this name, write ./{scheme}:..."
     return SourceOpenError("this kind of source is not allowed", where=where, hint=hint)
 

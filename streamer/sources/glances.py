@@ -13,7 +13,7 @@ from pathlib import Path
 from streamer.errors import SourceError
 from streamer.frame import Image
 from streamer.interfaces import SourceInfo
-from streamer.sources import is_camera, open_source
+from streamer.sources import comes_by_itself, open_source
 from streamer.sources.options import SourceOptions
 from streamer.sources.probing import file_mode
 
@@ -31,7 +31,7 @@ def glances(uri: str, *, count: int = COUNT) -> list[Image]:
 
     What cannot be read gives none, with a warning: whoever reads it next says why.
     """
-    if is_camera(uri) or uri.startswith("test:"):
+    if comes_by_itself(uri) or uri.startswith("test:"):
         return []
     try:
         if Path(uri).exists() and stat.S_IFMT(file_mode(uri)) not in {stat.S_IFREG, stat.S_IFDIR}:

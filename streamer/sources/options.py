@@ -6,7 +6,11 @@ from typing import Literal
 
 from streamer.errors import ConfigError
 
+RtspTransport = Literal["tcp", "udp"]
+
 CameraBackend = Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"]
+
+_TIMEOUTS = ("open_timeout_s", "read_timeout_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,12 @@ class SourceOptions:
     stride: every how manyth frame is read.
     loop: begin again at the end, for ever.
     realtime: read a file at its own speed, as if it were live.
+    rtsp_transport: how the pictures of an RTSP stream travel; over UDP they may be lost on the way.
+    open_timeout_s, read_timeout_s: how long a stream may say nothing, at opening and afterwards.
+    source_options: names and values for FFmpeg's demuxer, for a stream.
+    reconnect: whether a live stream or a camera that is lost is opened again: None does so once it was there, True
+        also waits for one that is not there at the start.
+    reconnect_max: so many failed tries in a row, and it is given up; None never gives up.
 
     Raises ConfigError for a value out of range.
     """
@@ -36,12 +46,22 @@ class SourceOptions:
     stride: int = 1
     loop: bool = False
     realtime: bool = False
+    rtsp_transport: RtspTransport = "tcp"
+    open_timeout_s: float = 5.0
+    read_timeout_s: float = 5.0
+    source_options: tuple[tuple[str, str], ...] = ()
+    reconnect: bool | None = None
+    reconnect_max: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("width", "height", "fps", "duration_s", "stride"):
+        for name in ("width", "height", "fps", "duration_s", "stride", *_TIMEOUTS):
             self._check(name, above_zero=True)
         for name in ("start_s", "end_s"):
             self._check(name, above_zero=False)
+        if self.reconnect_max is not None and self.reconnect_max < 0:
+            raise ConfigError(f"reconnect_max must be 0 or more, not {self.reconnect_max}")
+        if any(name.startswith("protocol_") for name, _ in self.source_options):
+            raise ConfigError("what a stream may reach is not for source_options to say")
         if self.fourcc is not None and (len(self.fourcc) != 4 or not self.fourcc.isascii()):
             raise ConfigError(f"fourcc is four characters such as MJPG, not {self.fourcc!r}")
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):

@@ -3,29 +3,11 @@
 import math
 from collections.abc import Generator
 
-import cv2
-import numpy as np
-
 from streamer.errors import SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import VideoFrame, VideoStream, av
-from streamer.sources.bgr import to_bgr
+from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_count, believable_fps, local_name
-from streamer.sources.hdr import BT2020, HdrToSdr, transfer_of
-
-_UPRIGHT = {
-    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    -90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    -180: cv2.ROTATE_180,
-}
-"""By the angle of the display matrix, degrees counterclockwise."""
-
-_SDR_BITS = 8
-"""With no more than these, tags of HDR are taken as left over from what it was converted from."""
-
-_NOT_SAID = 2
-"""Of what H.273 numbers."""
 
 
 class PyAvDecoder:
@@ -52,17 +34,17 @@ class PyAvDecoder:
         self._stream.thread_type = "AUTO"
         self._frames = self._decoded()
         self._frame: VideoFrame | None = None
-        self._to_sdr = _to_sdr(self._stream)
+        self._converter = Converter(self._stream)
         self.name = f"PyAV (OpenCV cannot decode {self._stream.codec_context.codec.canonical_name})"
-        if self._to_sdr is not None:
-            self.name = f"PyAV (HDR, {self._to_sdr.transfer}, shown as SDR)"
+        if self.is_hdr:
+            self.name = f"PyAV (HDR, {self._converter.transfer}, shown as SDR)"
         self.fps = believable_fps(float(self._stream.average_rate or self._stream.guessed_rate or 0))
         self.frame_count = believable_count(self._promised(), fps=self.fps)
 
     @property
     def is_hdr(self) -> bool:
         """Whether the stream is of high dynamic range, so that OpenCV would show it wrongly."""
-        return self._to_sdr is not None
+        return self._converter.transfer is not None
 
     def grab(self) -> float | None:
         self._frame = next(self._frames, None)
@@ -71,11 +53,7 @@ class PyAvDecoder:
         return math.nan if self._frame.time is None else self._frame.time
 
     def retrieve(self) -> Image | None:
-        if self._frame is None:
-            return None
-        image = to_bgr(self._picture(self._frame))
-        turn = _UPRIGHT.get(round(self._frame.rotation))
-        return image if image is None or turn is None else to_bgr(cv2.rotate(image, turn))
+        return None if self._frame is None else self._converter.image(self._frame)
 
     def seek(self, position_s: float) -> None:
         self._frames.close()
@@ -87,13 +65,6 @@ class PyAvDecoder:
         self._frame = None
         self._container.close()
 
-    def _picture(self, frame: VideoFrame) -> Image:
-        if self._to_sdr is None:
-            return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-        if frame.colorspace == _NOT_SAID:
-            frame.colorspace = BT2020
-        return self._to_sdr.convert(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))
-
     def _promised(self) -> float:
         if self._stream.frames or self.fps is None or self._container.duration is None:
             return self._stream.frames
@@ -104,12 +75,3 @@ class PyAvDecoder:
             yield from self._container.decode(self._stream)
         except av.FFmpegError:
             self.damaged = True
-
-
-def _to_sdr(stream: VideoStream) -> HdrToSdr | None:
-    """What converts the pictures of `stream`; None where they are SDR."""
-    context = stream.codec_context
-    transfer = transfer_of(context.color_trc)
-    if transfer is None or context.format is None or context.format.components[0].bits <= _SDR_BITS:
-        return None
-    return HdrToSdr(transfer, primaries=context.color_primaries)

@@ -10,6 +10,7 @@ from streamer.sources import SourceOptions, open_source
 from streamer.sources.camera import CameraSource
 from streamer.sources.file import FileSource
 from streamer.sources.images import PicturesSource
+from streamer.sources.reconnecting import ReconnectingSource
 from streamer.sources.sequence import SequenceSource
 from streamer.sources.synthetic import SyntheticSource
 from tests.clips import write_clip, write_picture
@@ -50,7 +51,7 @@ def test_what_is_named_becomes_its_kind_of_source(tmp_path: Path) -> None:
 def test_numbers_and_device_files_are_cameras(monkeypatch: pytest.MonkeyPatch, uri: str, device: int | str) -> None:
     stub = StubCapture(pictures(1))
     monkeypatch.setattr(cv2, "VideoCapture", stub)
-    source = open_source(uri)
+    source = open_source(uri, SourceOptions(reconnect=False))
     source.close()
     assert isinstance(source, CameraSource)
     assert stub.opened_as[0] == device
@@ -67,7 +68,21 @@ def test_a_missing_camera_with_the_name_of_a_folder_says_how_to_name_the_folder(
     assert "camera" in error.what
 
 
-NETWORK = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp", "ftp"]
+def test_a_camera_comes_back_unless_it_shall_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", StubCapture(pictures(1)))
+    source = open_source("0")
+    source.close()
+    assert isinstance(source, ReconnectingSource)
+    assert source.info.name == "camera 0"
+    monkeypatch.setattr(cv2, "VideoCapture", StubCapture([], opened=False))
+    assert "no such camera" in str(_refusal("9999"))
+    waiting = open_source("9999", SourceOptions(reconnect=True))
+    assert waiting.info.state == "connecting"
+    waiting.close()
+
+
+STREAMS = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp"]
+NETWORK = ["rtmpt", "ftp", "FTP", "smb", "mms"]
 OTHERS = [
     "file:/etc/passwd",
     "concat:a.ts|b.ts",
@@ -89,11 +104,18 @@ def cv2_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("cv2_untouched")
 @pytest.mark.parametrize("scheme", NETWORK)
-def test_a_network_stream_is_not_in_this_version_and_its_password_not_shown(scheme: str) -> None:
+def test_a_network_stream_of_another_kind_is_not_in_this_version_and_its_password_not_shown(scheme: str) -> None:
     error = _refusal(f"{scheme}://anna:s3cret@10.0.0.7/live?token=s3cret")
-    assert error.what == "network streams are not in this version"
+    assert error.what == "network streams of this kind are not in this version"
     assert "10.0.0.7" in str(error)
     assert "s3cret" not in str(error)
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+@pytest.mark.parametrize("scheme", STREAMS)
+def test_a_stream_without_a_host_is_refused(scheme: str) -> None:
+    assert "host" in _refusal(f"{scheme}:///live?token=s3cret").what
+    assert _refusal(f"{scheme}:anna:s3cret@10.0.0.7").where == f"{scheme.lower()}:..."
 
 
 @pytest.mark.usefixtures("cv2_untouched")

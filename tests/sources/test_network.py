@@ -1,0 +1,295 @@
+"""Streams of real servers on this machine: what is read, what is refused, and what is never told."""
+
+import logging
+import socket
+import subprocess
+import threading
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from streamer.errors import ConfigError, SourceError, SourceLost, SourceOpenError
+from streamer.frame import Frame
+from streamer.interfaces import Source
+from streamer.sources import SourceOptions, open_source
+from streamer.sources.backlog import Backlog
+from streamer.sources.network import NetworkSource
+from tests import loopback
+from tests.clips import number_of, write_clip
+from tests.streams import (
+    H264,
+    ffmpeg,
+    free_port,
+    mjpeg_server,
+    needs_ffmpeg,
+    rtsp_server,
+    ts_server,
+    wait_for,
+    wait_listening,
+)
+
+ONCE = SourceOptions(reconnect=False, open_timeout_s=1.0, read_timeout_s=1.0)
+PATIENT = SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=10.0)
+
+
+def _some(source: Source, count: int) -> list[Frame]:
+    try:
+        return list(islice(source.frames(), count))
+    finally:
+        source.close()
+
+
+def _in_order(frames: list[Frame]) -> bool:
+    times = [(frame.captured_ns, frame.index, frame.pts_s or 0.0) for frame in frames]
+    return times == sorted(times)
+
+
+def test_motion_jpeg_is_read_as_it_comes() -> None:
+    with mjpeg_server() as uri:
+        source = open_source(uri, PATIENT)
+        assert source.live
+        frames = _some(source, 10)
+    assert [number_of(frame.image) for frame in frames] == list(range(10))
+    assert frames[0].source == uri
+    assert frames[0].pts_s == 0.0
+    assert 0.2 < (frames[-1].pts_s or 0.0) < 5
+    assert source.info.kind == "stream"
+    assert "mjpeg over http" in source.info.decoder
+
+
+def test_a_transport_stream_over_tcp_is_read_and_ends_with_its_server() -> None:
+    with ts_server(seconds=1.0) as uri:
+        source = open_source(uri, PATIENT)
+        frames = list(source.frames())
+    assert len(frames) >= 20
+    assert _in_order(frames)
+    assert {frame.size_px for frame in frames} == {(160, 120)}
+    assert source.produced == frames[-1].index + 1
+
+
+def test_a_transport_stream_over_udp_is_read() -> None:
+    uri = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    with ffmpeg(*H264, "-f", "mpegts", f"{uri}?pkt_size=1316"):
+        frames = _some(open_source(uri, SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=1.0)), 10)
+    assert len(frames) == 10
+    assert _in_order(frames)
+
+
+def test_rtmp_is_read_without_waiting_for_a_sound_that_never_comes() -> None:
+    port = free_port()
+    uri = f"rtmp://127.0.0.1:{port}/live/camera"
+    with ffmpeg(*H264, "-f", "flv", "-listen", "1", uri):
+        wait_listening(port)
+        frames = _some(open_source(uri, PATIENT), 10)
+    assert len(frames) == 10
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_rtsp_is_read(transport: str) -> None:
+    options = SourceOptions(reconnect=False, open_timeout_s=10.0, rtsp_transport=transport)  # type: ignore[arg-type]
+    with rtsp_server() as uri:
+        source = open_source(uri, options)
+        assert source.info.size_px == (160, 120)
+        assert len(_some(source, 10)) == 10
+        with pytest.raises(SourceOpenError, match="404: there is no such stream"):
+            open_source(uri + "/nothing", PATIENT)
+
+
+def test_a_file_over_http_has_an_end_and_loses_nothing(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", frames=30)
+    with loopback.serving() as web:
+        source = open_source(web.serve("clip.mkv", clip.read_bytes()))
+        assert not source.live
+        frames = list(source.frames())
+    assert [number_of(frame.image) for frame in frames] == list(range(30))
+    assert [frame.pts_s for frame in frames] == pytest.approx([n / 10 for n in range(30)])
+    assert source.info.kind == "video"
+
+
+def test_a_file_over_http_that_breaks_off_is_told(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", frames=40, fps=5, size_px=(320, 240))
+    with loopback.serving() as web:
+        source = open_source(web.serve("clip.mkv", clip.read_bytes(), faults=["truncate"]), ONCE)
+        frames: list[Frame] = []
+        with pytest.raises(SourceLost, match="broke off"):
+            frames.extend(source.frames())
+    assert 0 < len(frames) < 40
+
+
+def _hls(folder: Path, *, seconds: int = 4) -> Path:
+    needs_ffmpeg()
+    command = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25", *H264]
+    command += ["-t", str(seconds), "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod"]
+    subprocess.run([*command, str(folder / "vod.m3u8")], check=True)
+    return folder / "vod.m3u8"
+
+
+def test_hls_that_is_complete_loses_nothing(tmp_path: Path) -> None:
+    _hls(tmp_path)
+    with loopback.serving() as web:
+        for path in sorted(tmp_path.glob("vod*")):
+            web.serve(path.name, path.read_bytes())
+        source = open_source(web.root + "vod.m3u8")
+        assert not source.live
+        assert source.info.duration_s == pytest.approx(4.0)
+        assert len(list(source.frames())) == 100
+
+
+def test_live_hls_comes_at_its_own_speed_and_not_a_segment_at_a_time(tmp_path: Path) -> None:
+    playlist = _hls(tmp_path)
+    endless = playlist.read_text().replace("#EXT-X-ENDLIST", "").replace("#EXT-X-PLAYLIST-TYPE:VOD", "")
+    with loopback.serving() as web:
+        for path in sorted(tmp_path.glob("vod*")):
+            web.serve(path.name, path.read_bytes())
+        source = open_source(web.serve("live.m3u8", endless.encode()), PATIENT)
+        assert source.live
+        frames = _some(source, 20)
+    assert (frames[-1].pts_s or 0.0) == pytest.approx(19 / 25, abs=0.25)
+
+
+def _web_error(status: int) -> str:
+    with loopback.serving() as web, pytest.raises(SourceOpenError) as caught:
+        open_source(web.serve("stream", status=status), ONCE)
+    return caught.value.what
+
+
+def test_why_it_cannot_be_opened_is_told() -> None:
+    told = [_web_error(status) for status in (401, 403, 404, 500)]
+    for uri in (f"tcp://127.0.0.1:{free_port()}", "http://no-such-host.invalid/", "srt://127.0.0.1:9"):
+        with pytest.raises(SourceOpenError) as caught:
+            open_source(uri, ONCE)
+        told.append(caught.value.what)
+    with loopback.serving() as web:
+        with pytest.raises(SourceOpenError) as caught:
+            open_source(web.serve("page", b"<html>a page</html>" * 99), ONCE)
+        told.append(caught.value.what)
+    begins = ["401", "403", "404", "the server has", "connection refused", "no such host", "this PyAV is", "it answers"]
+    assert [text.startswith(begin) for text, begin in zip(told, begins, strict=True)] == [True] * 8
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("http://", "no host"),
+        ("rtsp:///path", "no host"),
+        ("http://a:99999/", "no address"),
+        ("tcp://[::1", "no address"),
+        ("http://a/\r\nX: y", "control characters"),
+        ("http://169.254.169.254/latest/meta-data", "refused"),
+        ("http://[::ffff:169.254.169.254]/", "refused"),
+    ],
+)
+def test_addresses_that_are_none_are_refused_unasked(uri: str, text: str) -> None:
+    with pytest.raises(SourceOpenError, match=text):
+        NetworkSource(uri)
+
+
+def _what_is_read(uri: str) -> list[Frame]:
+    with suppress(SourceError):
+        return list(open_source(uri, ONCE).frames())
+    return []
+
+
+def test_a_stream_reaches_no_file_and_no_other_protocol(tmp_path: Path) -> None:
+    secret = write_clip(tmp_path / "secret.ts", frames=30)
+    asked: list[str] = []
+    with loopback.serving() as web, loopback.serving() as other:
+        hit = other.serve("hit.ts", secret.read_bytes())
+        head = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n"
+        lists = {
+            "file.m3u8": f"{head}file://{secret}\n#EXT-X-ENDLIST\n",
+            "path.m3u8": f"{head}{secret}\n#EXT-X-ENDLIST\n",
+            "concat.m3u8": f"{head}concat:{secret}\n#EXT-X-ENDLIST\n",
+            "data.m3u8": f"{head}data:video/mp2t;base64,AAAA\n#EXT-X-ENDLIST\n",
+            "tcp.m3u8": f"{head}{hit.replace('http:', 'gopher:')}\n#EXT-X-ENDLIST\n",
+            "concat.txt": f"ffconcat version 1.0\nfile '{secret}'\n",
+        }
+        addresses = [web.serve(name, text.encode()) for name, text in lists.items()]
+        addresses.append(web.serve("sent.ts", status=302, location=f"file://{secret}"))
+        for uri in addresses:
+            assert _what_is_read(uri) == [], uri
+        asked += [path for path, _ in other.asked]
+        local = tmp_path / "local.m3u8"
+        local.write_text(f"{head}{hit}\n#EXT-X-ENDLIST\n")
+        assert _what_is_read(str(local)) == []
+        asked += [path for path, _ in other.asked]
+    assert asked == []
+
+
+def test_what_a_stream_may_reach_cannot_be_widened_by_options() -> None:
+    with pytest.raises(ConfigError, match="reach"):
+        SourceOptions(source_options=(("protocol_whitelist", "file"),))
+
+
+SECRETS = ["rtsp://anna:s3cret@127.0.0.1:{port}/live", "http://anna:s3/cr@et@127.0.0.1:{port}/a?token=s3cret"]
+
+
+@pytest.mark.parametrize("pattern", SECRETS)
+def test_the_password_is_never_told(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    uri = pattern.format(port=free_port())
+    with pytest.raises(SourceOpenError) as caught:
+        open_source(uri, ONCE)
+    chain, error = "", caught.value
+    cause: BaseException | None = error
+    while cause is not None:
+        chain += repr(cause) + str(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    assert "s3" not in chain + caplog.text
+
+
+def test_the_password_is_sent_and_in_no_name_of_the_frames() -> None:
+    with mjpeg_server() as uri:
+        source = open_source(uri.replace("http://", "http://anna:s3cret@") + "?token=s3cret", PATIENT)
+        (frame,) = _some(source, 1)
+    assert "s3cret" not in f"{source.info}{frame!r}"
+    assert "127.0.0.1" in source.info.name
+
+
+def test_a_server_that_says_nothing_is_left_after_the_timeout_and_the_closing_thread_does_not_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        with pytest.raises(SourceOpenError, match=r"no answer within 0\.5 s"):
+            open_source(uri, SourceOptions(reconnect=False, open_timeout_s=0.5))
+        source = NetworkSource(uri, options=SourceOptions(open_timeout_s=1.0))
+        reader = threading.Thread(target=lambda: list(source.frames()))
+        reader.start()
+        source.close()
+        reader.join(0.5)
+        assert not reader.is_alive()
+
+
+def test_who_reads_slowly_gets_the_newest_and_the_rest_is_counted() -> None:
+    with mjpeg_server(fps=200) as uri:
+        source = NetworkSource(uri, options=PATIENT)
+        reading = source.frames()
+        first = next(reading)
+        wait_for(lambda: source._connection.produced > 200)
+        second = next(reading)
+        assert second.index - first.index > 100
+        assert source.produced == second.index + 1
+        source.close()
+
+
+def test_pictures_are_left_out_only_while_no_read_has_to_wait() -> None:
+    backlog, now_ns = Backlog(), 0
+    decoded = []
+    for number in range(400):  # a read each 10 ms, a key frame each 12; from 100 to 250 nothing has to be waited for
+        now_ns += 10_000_000
+        backlog.read(waited_ns=100_000 if 100 <= number < 250 else 5_000_000, now_ns=now_ns)
+        if backlog.wants(is_key=number % 12 == 0, now_ns=now_ns):
+            decoded.append(number)
+    skipped = sorted(set(range(400)) - set(decoded))
+    assert skipped[0] > 199
+    assert {number for number in decoded if 202 <= number < 250} <= set(range(0, 400, 12))
+    assert 1 <= sum(202 <= number < 250 for number in decoded) <= 3
+    assert skipped[-1] == 251
+    assert decoded[-148:] == list(range(252, 400))
+
+
+def test_what_concerns_files_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with mjpeg_server() as uri:
+        open_source(uri, SourceOptions(reconnect=False, stride=2)).close()
+    assert "stride: no effect on a stream" in caplog.text
