@@ -176,6 +176,7 @@ class Pipeline:
         return Status(
             state=self._state(ledger, source),
             detail=source.detail or self._detail,
+            no_signal="" if source.state == "running" else source.detail,
             live=self._live,
             capture_fps=self._meters.capture.rate(now_ns),
             detect_fps=self._meters.detect.rate(now_ns),

@@ -7,24 +7,19 @@ from streamer.overlay.lettering import MIN_CAP_PX, WHITE, cap_px, drawable, fitt
 from streamer.overlay.plate import draw_plate
 from streamer.text import printable
 
-_WITHOUT = frozenset({"waiting", "connecting", "stalled", "failed"})
 _DIMMED = 0.35
 _MUTED = (196, 188, 182)
 
 
-def is_without_signal(status: Status) -> bool:
-    """Whether the source gives no picture, and there is something to say of it."""
-    return status.state in _WITHOUT and bool(status.detail)
-
-
 def put_no_signal(canvas: Image, status: Status) -> None:
-    """Darken `canvas` itself and write on it that nothing comes, since when and why."""
+    """Darken `canvas` itself and write on it that nothing comes, since when and why, as `status` says."""
     cv2.convertScaleAbs(canvas, canvas, alpha=_DIMMED, beta=0)
     height, width = canvas.shape[:2]
     cap = cap_px((width, height))
     large = max(MIN_CAP_PX, round(1.6 * cap))
     lines = [("NO SIGNAL", large, WHITE)]
-    lines += [(part, cap, _MUTED) for part in drawable(printable(status.detail, limit=200)).split(", ")]
+    told = drawable(printable(status.no_signal.removeprefix("no signal "), limit=200))
+    lines += [(part, cap, _MUTED) for part in told.split(", ")]
     fit = [(fitted(text, size, width - 4 * cap), size, ink) for text, size, ink in lines]
     wide = min(width, 4 * cap + max(text_px(text, size) for text, size, _ in fit))
     high = 2 * cap + sum(line_px(size) for _, size, _ in fit)

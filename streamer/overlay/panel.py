@@ -22,7 +22,6 @@ from streamer.overlay.lettering import (
     text_px,
     write,
 )
-from streamer.overlay.no_signal import is_without_signal
 from streamer.overlay.plate import GLASS, draw_plate
 from streamer.text import printable
 
@@ -90,7 +89,7 @@ def _rows(status: Status, cap: int) -> list[_Row]:
     if status.live:
         rows.append(_Row("boxes behind", f"{status.age_ms:.0f}", "ms"))
     rows.append(_Row("threshold", f"{status.conf:.2f}"))
-    detail = "" if is_without_signal(status) else status.detail  # it stands in the middle
+    detail = "" if status.no_signal else status.detail  # that stands in the middle
     return [*_notes(detail, cap), *rows, *_notes(status.runtime, cap), *_notes(status.decoder, cap)]
 
 

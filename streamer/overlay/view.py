@@ -4,7 +4,7 @@ import numpy as np
 
 from streamer.frame import Image, Status
 from streamer.overlay.keys import put_keys
-from streamer.overlay.no_signal import is_without_signal, put_no_signal
+from streamer.overlay.no_signal import put_no_signal
 from streamer.overlay.panel import has_news, put_panel
 
 
@@ -17,10 +17,10 @@ def draw_view(image: Image, status: Status, *, panel: bool = True, keys: bool = 
     own: the image is the caller's own and may be drawn on: (H, W, 3) uint8, C-contiguous, writeable.
     """
     shows_panel = panel or has_news(status)
-    if not (shows_panel or keys):
+    if not (shows_panel or keys or status.no_signal):
         return image
     canvas = image if own else np.array(image, order="C")
-    if is_without_signal(status):
+    if status.no_signal:
         put_no_signal(canvas, status)
     if shows_panel:
         put_panel(canvas, status, full=panel)
