@@ -122,9 +122,11 @@ def _stream(uri: str, options: SourceOptions, clock: Clock) -> Source:
 def _coming_back(open_again: "OpenAgain", uri: str, options: SourceOptions, clock: Clock) -> Source:
     """What `open_again` opens; around it, if it is live, what opens it again.
 
-    With `--reconnect` it need not be there yet. What has an end is read once.
+    With `--reconnect` it need not be there yet. What has an end is read once. The pictures of what is live are
+    looked at, whether they still show anything.
     """
     from streamer.sources.reconnecting import ReconnectingSource
+    from streamer.sources.watched import WatchedSource
 
     first: Source | None = None
     try:
@@ -138,9 +140,11 @@ def _coming_back(open_again: "OpenAgain", uri: str, options: SourceOptions, cloc
         logger.warning("%s; it is waited for", error)
     if options.reconnect is False or (first is not None and not first.live):
         assert first is not None
-        return first
+        return WatchedSource(first) if first.live else first
     name = printable(redacted(uri), limit=256) if first is None else first.info.name
-    return ReconnectingSource(open_again, name=name, first=first, most=options.reconnect_max, clock=clock)
+    return WatchedSource(
+        ReconnectingSource(open_again, name=name, first=first, most=options.reconnect_max, clock=clock)
+    )
 
 
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:

@@ -22,6 +22,7 @@ from streamer.sources.network import NetworkSource
 from streamer.sources.reconnecting import ReconnectingSource
 from streamer.sources.reel import open_pyav
 from streamer.sources.synthetic import SyntheticSource
+from streamer.sources.watched import WatchedSource
 from tests import loopback
 from tests.clips import numbered_image, write_clip, write_picture
 from tests.sources.stubs import StubCapture
@@ -93,7 +94,7 @@ def _coming_back(folder: Path) -> Source:
     def gone() -> Source:
         raise SourceLost("it does not come back")
 
-    return ReconnectingSource(gone, name="camera", first=_camera(folder), most=0)
+    return WatchedSource(ReconnectingSource(gone, name="camera", first=_camera(folder), most=0))
 
 
 CASES = {

@@ -13,6 +13,7 @@ from streamer.sources.images import PicturesSource
 from streamer.sources.reconnecting import ReconnectingSource
 from streamer.sources.sequence import SequenceSource
 from streamer.sources.synthetic import SyntheticSource
+from streamer.sources.watched import WatchedSource
 from tests.clips import write_clip, write_picture
 from tests.sources.stubs import StubCapture, pictures
 
@@ -53,7 +54,8 @@ def test_numbers_and_device_files_are_cameras(monkeypatch: pytest.MonkeyPatch, u
     monkeypatch.setattr(cv2, "VideoCapture", stub)
     source = open_source(uri, SourceOptions(reconnect=False))
     source.close()
-    assert isinstance(source, CameraSource)
+    assert isinstance(source, WatchedSource)
+    assert isinstance(source._source, CameraSource)
     assert stub.opened_as[0] == device
 
 
@@ -72,7 +74,8 @@ def test_a_camera_comes_back_unless_it_shall_not(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(cv2, "VideoCapture", StubCapture(pictures(1)))
     source = open_source("0")
     source.close()
-    assert isinstance(source, ReconnectingSource)
+    assert isinstance(source, WatchedSource)
+    assert isinstance(source._source, ReconnectingSource)
     assert source.info.name == "camera 0"
     monkeypatch.setattr(cv2, "VideoCapture", StubCapture([], opened=False))
     assert "no such camera" in str(_refusal("9999"))
