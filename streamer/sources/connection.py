@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
-from streamer.errors import SourceError, SourceLost, SourceOpenError
+from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
 from streamer.sources.address import Address
@@ -31,6 +31,9 @@ AHEAD_BYTES = 64 * 1024 * 1024
 
 PLAYLIST_PATIENCE = 3
 """HLS comes a segment at a time: so many read timeouts are waited for the next one."""
+
+TIMED = frozenset({"mpegts", "rtsp", "flv"})
+"""Formats whose packets have a time of the sender. Of motion JPEG it is made up, from a rate that it may not have."""
 
 SHORT_S = 2.0
 """What ends so much earlier than it promised was cut off."""
@@ -65,7 +68,7 @@ class Connection:
 
     def __init__(self, address: Address, options: SourceOptions, clock: Clock) -> None:
         self.facts: Facts | None = None
-        self.failure: SourceError | None = None
+        self.failure: BaseException | None = None
         self.produced = 0
         self._address = address
         self._options = options
@@ -90,7 +93,7 @@ class Connection:
         longest_s = 2 * self._options.open_timeout_s + 1.0
         if not self._ready.wait(longest_s):  # looking up a name knows no timeout
             raise SourceOpenError(f"no answer within {longest_s:g} s", where=self._address.name)
-        if isinstance(self.failure, SourceOpenError) and not self._closing.is_set():
+        if self.facts is None and self.failure is not None and not self._closing.is_set():
             raise self.failure
         return None if self._closing.is_set() else self.facts
 
@@ -118,10 +121,10 @@ class Connection:
                 self._ready.set()
                 if not self._closing.is_set():
                     self._read(container, stream)
-        except SourceError as error:
-            self.failure = error
         except ChannelClosed:
             logger.debug("%s: let go", self._address.name)
+        except BaseException as error:  # noqa: BLE001 - raised again where the stream is read
+            self.failure = error
         finally:
             self._pictures.close()
             self._ready.set()
@@ -148,9 +151,11 @@ class Connection:
             has_sound = "it holds only sound" if container.streams.audio else "it holds no picture"
             raise SourceOpenError(f"not a video: {has_sound}", where=self._address.name)
         stream: VideoStream = container.streams.video[0]
+        context = stream.codec_context
+        if context is None:
+            raise SourceOpenError("what it sends cannot be decoded here", where=self._address.name)
         duration_s = None if container.duration is None else container.duration / av.time_base
         live = self._address.scheme not in {"http", "https"} or not duration_s
-        context = stream.codec_context
         # Decoding frames side by side is faster, and gives each of them late.
         stream.thread_type = "SLICE" if live else "AUTO"
         self._converter = Converter(stream)
@@ -189,7 +194,8 @@ class Connection:
             if packet is None:
                 break
             if backlog is not None:
-                backlog.read(waited_ns=now_ns - began_ns, now_ns=now_ns)
+                media_ns = _media_ns(packet) if container.format.name in TIMED else None
+                backlog.read(waited_ns=now_ns - began_ns, now_ns=now_ns, media_ns=media_ns)
             frames = self._decoded(packet, stream, backlog)
             if frames is not None:
                 decoded_ns = now_ns
@@ -247,6 +253,13 @@ class Connection:
         if self.facts.duration_s is not None and last_s - begin_s < self.facts.duration_s - SHORT_S:
             played = f"{last_s - begin_s:.1f} s of {self.facts.duration_s:.1f} s"
             logger.warning("%s: broken off, read %s", self._address.name, played)
+
+
+def _media_ns(packet: Packet) -> int | None:
+    """The packet's own time; None where it has none."""
+    if packet.dts is None or packet.time_base is None:
+        return None
+    return round(packet.dts * packet.time_base * NS_PER_S)
 
 
 def _ffmpeg_options(address: Address, options: SourceOptions) -> dict[str, str]:
