@@ -81,11 +81,13 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
     clock = clock or MonotonicClock()
     if device := _DEVICE.fullmatch(uri):
         _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
-        name = device["number"] or uri
-        return _limited(_coming_back(partial(_camera, name, options, clock), uri, options, clock), options)
+        first = partial(_camera, device["number"] or uri, options, clock)
+        again = partial(_camera_again, device["number"] or uri, options, clock)
+        return _limited(_coming_back(first, again, uri, options, clock), options)
     if is_address(uri):
         _warn_of_unused(options, _USED_BY_STREAMS, "a stream")
-        return _limited(_coming_back(partial(_stream, uri, options, clock), uri, options, clock), options)
+        stream = partial(_stream, uri, options, clock)
+        return _limited(_coming_back(stream, stream, uri, options, clock), options)
     if uri.startswith("test:"):
         return _limited(_synthetic(uri.removeprefix("test:"), options, clock), options)
     if scheme := _SCHEME.match(uri):
@@ -113,14 +115,26 @@ def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
         raise
 
 
+def _camera_again(device: str, options: SourceOptions, clock: Clock) -> Source:
+    """As `_camera`, for one that was lost: while it is not there, OpenCV is left alone."""
+    from streamer.sources.camera_faults import is_missing, why_not_opened
+
+    known = int(device) if device.isdecimal() else device
+    if is_missing(known):
+        raise why_not_opened(known)
+    return _camera(device, options, clock)
+
+
 def _stream(uri: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.network import NetworkSource
 
     return NetworkSource(uri, options=options, clock=clock)
 
 
-def _coming_back(open_again: "OpenAgain", uri: str, options: SourceOptions, clock: Clock) -> Source:
-    """What `open_again` opens; around it, if it is live, what opens it again.
+def _coming_back(
+    open_first: "OpenAgain", open_again: "OpenAgain", uri: str, options: SourceOptions, clock: Clock
+) -> Source:
+    """What `open_first` opens; around it, if it is live, what opens it again.
 
     With `--reconnect` it need not be there yet. What has an end is read once. The pictures of what is live are
     looked at, whether they still show anything.
@@ -130,7 +144,7 @@ def _coming_back(open_again: "OpenAgain", uri: str, options: SourceOptions, cloc
 
     first: Source | None = None
     try:
-        first = open_again()
+        first = open_first()
         if isinstance(first, Waited):
             first.wait_open()
     except SourceOpenError as error:

@@ -16,8 +16,8 @@ def why_not_opened(device: int | str) -> SourceOpenError:
     """The error for a camera that does not open: no such device, no permission, busy, or no camera that gives video."""
     if not sys.platform.startswith("linux"):
         return SourceOpenError("this camera cannot be opened", where=f"camera {device}", hint=f"is it there? {_BUSY}")
-    path = _DEVICES / f"video{device}" if isinstance(device, int) else Path(device)
-    if not path.exists():
+    path = _path_of(device)
+    if is_missing(device):
         return SourceOpenError("no such camera", where=str(path), hint=_cameras_here())
     problem = _try_open(path)
     if problem in {errno.EACCES, errno.EPERM}:
@@ -31,10 +31,19 @@ def why_not_opened(device: int | str) -> SourceOpenError:
     return SourceOpenError("this camera cannot be opened", where=str(path), hint=hint)
 
 
+def is_missing(device: int | str) -> bool:
+    """Whether the system says that there is no such camera. OpenCV, asked for one, complains on stderr each time."""
+    return sys.platform.startswith("linux") and not _path_of(device).exists()
+
+
 def why_no_frame(name: str) -> SourceOpenError:
     """The error for a camera that opens, and then gives nothing."""
     hint = f"{_BUSY}; or try another --width, --height and --fourcc, or another USB port"
     return SourceOpenError("the camera opens but gives no frame", where=name, hint=hint)
+
+
+def _path_of(device: int | str) -> Path:
+    return _DEVICES / f"video{device}" if isinstance(device, int) else Path(device)
 
 
 def _try_open(path: Path) -> int | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from streamer.clock import FakeClock
 from streamer.errors import ConfigError, SourceOpenError
 from streamer.sources import SourceOptions, open_source
 from streamer.sources.camera import CameraSource
@@ -82,6 +83,20 @@ def test_a_camera_comes_back_unless_it_shall_not(monkeypatch: pytest.MonkeyPatch
     waiting = open_source("9999", SourceOptions(reconnect=True))
     assert waiting.info.state == "connecting"
     waiting.close()
+
+
+def test_a_camera_that_is_gone_is_not_asked_of_opencv_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def none(*arguments: object) -> StubCapture:
+        asked.append(arguments)
+        return StubCapture([], opened=False)
+
+    monkeypatch.setattr(cv2, "VideoCapture", none)
+    source = open_source("/dev/v4l/by-id/gone", SourceOptions(reconnect_max=3, reconnect=True), clock=FakeClock())
+    with pytest.raises(SourceOpenError, match="no such camera"):
+        list(source.frames())
+    assert len(asked) == 1
 
 
 STREAMS = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp"]
