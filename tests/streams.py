@@ -211,15 +211,20 @@ def proxy(port: int, *, every: int = 2000) -> Iterator[Proxy]:
 
 
 @contextmanager
-def rtsp_server(port: int | None = None) -> Iterator[str]:
-    """GStreamer's RTSP server in a process of its own; the address. Skips the test where it is not installed."""
+def rtsp_server(port: int | None = None, *, login: tuple[str, str] | tuple[()] = ()) -> Iterator[str]:
+    """GStreamer's RTSP server in a process of its own; the address. Skips the test where it is not installed.
+
+    login: the user and the password that it asks for.
+    """
     python = "/usr/bin/python3"
     wanted = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if not Path(python).exists() or subprocess.run([python, "-c", wanted], check=False, capture_output=True).returncode:
         pytest.skip("needs gir1.2-gst-rtsp-server-1.0 and python3-gi")
     port = port or free_port()
     child = Path(__file__).with_name("rtsp_child.py")
-    with subprocess.Popen([python, str(child), str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    with subprocess.Popen(
+        [python, str(child), str(port), *login], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
         try:
             wait_listening(port)
             yield f"rtsp://127.0.0.1:{port}/live"

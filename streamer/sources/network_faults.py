@@ -31,6 +31,8 @@ _REASONS = {
     errno.EINVAL: ("this address, or what it sends on to, is not allowed or makes no sense", None),
 }
 
+_OVER_TLS = frozenset({"https", "rtsps", "rtmps"})
+
 _SRT_HINT = "ffmpeg -i srt://... -c copy -f mpegts tcp://127.0.0.1:5000?listen=1, and tcp://127.0.0.1:5000 here"
 
 
@@ -58,6 +60,8 @@ def _reason(error: Exception, address: Address, *, late: bool, timeout_s: float)
             return what, _SRT_HINT if address.scheme == "srt" else hint
     if number == errno.EIO and _is_unknown(address):
         return f"no such host: {address.host}", None
+    if number == errno.EIO and address.scheme in _OVER_TLS:
+        return "the connection broke off", "does the server speak TLS there, and is its certificate known here?"
     if isinstance(error, (av.InvalidDataError, av.DemuxerNotFoundError, av.EOFError)):
         return "it answers, but what it sends is not a video", None
     return _REASONS.get(number, (_plain(error), None))

@@ -98,6 +98,16 @@ def test_rtsp_is_read(transport: str) -> None:
             open_source(uri + "/nothing", PATIENT)
 
 
+def test_rtsp_gets_the_password_and_says_when_it_is_wrong() -> None:
+    with rtsp_server(login=("anna", "s3cret")) as uri:
+        known = uri.replace("rtsp://", "rtsp://anna:s3cret@")
+        (frame,) = _some(open_source(known, PATIENT), 1)
+        assert frame.source == uri.replace("rtsp://", "rtsp://***@")
+        for other in (uri, known.replace("s3cret", "guess")):
+            with pytest.raises(SourceOpenError, match="401: it wants a user and a password"):
+                open_source(other, PATIENT)
+
+
 def test_a_file_over_http_has_an_end_and_loses_nothing(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", frames=30)
     with loopback.serving() as web:
@@ -107,6 +117,21 @@ def test_a_file_over_http_has_an_end_and_loses_nothing(tmp_path: Path) -> None:
     assert [number_of(frame.image) for frame in frames] == list(range(30))
     assert [frame.pts_s for frame in frames] == pytest.approx([n / 10 for n in range(30)])
     assert source.info.kind == "video"
+
+
+def test_a_certificate_is_looked_at_where_it_is_asked_for(tmp_path: Path) -> None:
+    try:
+        certificate = loopback.make_certificate(tmp_path)
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    clip = write_clip(tmp_path / "clip.mkv", frames=5).read_bytes()
+    verify, known = ("tls_verify", "1"), ("ca_file", str(certificate[0]))
+    with loopback.serving(certificate=certificate) as web:
+        uri = web.serve("clip.mkv", clip)
+        for options in ((), (verify, known)):
+            assert len(list(open_source(uri, SourceOptions(source_options=options)).frames())) == 5
+        with pytest.raises(SourceOpenError, match="certificate"):
+            open_source(uri, SourceOptions(source_options=(verify,)))
 
 
 def test_a_file_over_http_that_breaks_off_is_told(tmp_path: Path) -> None:
