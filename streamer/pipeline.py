@@ -48,6 +48,8 @@ BURST_ITEMS = 16
 """Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
 AHEAD_BYTES = 256 * 1024 * 1024
 STATUS_NS = NS_PER_S // 4
+AWAY_NS = 10**18
+"""As good as for ever."""
 SLOW_FRAMES = 3
 """Frames that a slow source may be late before that is called a stall."""
 
@@ -152,6 +154,7 @@ class Pipeline:
                 on_command=on_command,
             )
 
+        self._capturing: Stage | None = None
         self._supervisor = Supervisor(grace_s=grace_s, stall_s=stall_s)
         self._ended: Ending = "end of stream"
         self._detail = ""
@@ -266,8 +269,7 @@ class Pipeline:
             ),
             self._stage("render", self._render, self._leave_render),
         ]
-        if fps := self._source.info.fps:
-            stages[0].patience_ns = round(SLOW_FRAMES * NS_PER_S / fps)
+        self._capturing = stages[0]
         self._supervisor.start([*stages, *(lane.stage(self._clock) for lane in self._lanes)])
 
     def _stage(self, name: str, body: Callable[[Stage], None], leave: Callable[[], None]) -> Stage:
@@ -445,9 +447,18 @@ class Pipeline:
             self._source.close()
             if self._front is not None:
                 self._front.resume()
+        self._give_patience()
         self._detail = self._supervisor.check(now_ns)
         if now_ns - self._status_ns >= STATUS_NS:
             self._publish_status(now_ns)
+
+    def _give_patience(self) -> None:
+        """What a source says of itself, that it waits for its next try, is no stall of ours."""
+        info = self._source.info
+        away = info.state in {"connecting", "waiting"}
+        slow_ns = round(SLOW_FRAMES * NS_PER_S / info.fps) if info.fps else 0
+        if self._capturing is not None:
+            self._capturing.patience_ns = AWAY_NS if away else slow_ns
 
     def _publish_status(self, now_ns: int) -> None:
         self._status, self._status_ns = self.status, now_ns
