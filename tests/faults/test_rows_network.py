@@ -1,7 +1,7 @@
 """FAULTS 7-12, 14 and 60: streams whose server dies, stalls, trickles, corrupts, refuses or says nothing at all.
 
 Row 13 and the waits are in tests/sources/test_reconnecting.py, on a clock that is moved by hand; row 59 is in
-tests/sources/test_network.py and test_open_source.py.
+tests/sources/test_network_refusals.py and test_open_source.py.
 """
 
 import gc
