@@ -13,8 +13,8 @@ from streamer.frame import Detections, Event, Frame, Image, Result, Status
 from streamer.labels import Labels
 
 SourceKind = Literal["camera", "pattern", "pictures", "sequence", "stream", "video"]
-"""`pictures`: one or more, each on its own. `sequence`: several files, one after another. `stream`: a live one, from
-the network."""
+"""`pictures`: one or more, each on its own. `sequence`: several files, one after another. `stream`: from the
+network, so that its name is no path."""
 
 
 SourceState = Literal["connecting", "running", "stalled", "waiting", "ended", "failed"]

@@ -60,7 +60,7 @@ class NetworkSource:
             fps=facts.fps,
             duration_s=facts.duration_s,
             decoder=facts.decoder,
-            kind="stream" if facts.live else "video",
+            kind="stream",
         )
 
     def wait_open(self) -> None:

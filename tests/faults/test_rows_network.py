@@ -23,6 +23,7 @@ from streamer.sinks.recorder import Recorder
 from streamer.sources import SourceOptions, open_source
 from streamer.sources.network import NetworkSource
 from tests import loopback
+from tests.clips import write_clip
 from tests.fakes import FakeDetector
 from tests.faults.conftest import Streamer
 from tests.rooms import ListSink, ScriptedView
@@ -275,3 +276,13 @@ def test_the_view_says_that_there_is_no_signal_and_the_recording_holds_nothing_o
     assert told.state in {"waiting", "connecting"}
     assert told.no_signal.startswith("no signal for ")
     assert pipeline.ledger.reconnects == 1
+
+
+def test_a_file_over_http_is_recorded_whole(streamer: Streamer, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", frames=30)
+    with loopback.serving() as web:
+        run = streamer(web.serve("a.mkv", clip.read_bytes()), "out.mp4", "--no-show", "--summary", "run.json")
+    assert run.code == 0, run.err
+    assert run.summary["ledger"]["recorded"] == 30
+    assert len(decoded(tmp_path / "out.mp4")) == 30
+    assert "warning" not in run.err

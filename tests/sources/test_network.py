@@ -106,7 +106,7 @@ def test_a_file_over_http_has_an_end_and_loses_nothing(tmp_path: Path) -> None:
         frames = list(source.frames())
     assert [number_of(frame.image) for frame in frames] == list(range(30))
     assert [frame.pts_s for frame in frames] == pytest.approx([n / 10 for n in range(30)])
-    assert source.info.kind == "video"
+    assert source.info.kind == "stream"
 
 
 def test_a_file_over_http_that_breaks_off_is_told(tmp_path: Path) -> None:
