@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from streamer.clock import Clock, MonotonicClock
 from streamer.errors import SourceOpenError
 from streamer.interfaces import Source
-from streamer.sources.address import PROTOCOLS, is_address
+from streamer.sources.address import PROTOCOLS, is_address, parse_address
 from streamer.sources.options import DEFAULTS, SourceOptions
 from streamer.sources.probing import file_mode, kind_of, read_head
 from streamer.text import printable, redacted
@@ -85,6 +85,7 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
         again = partial(_camera_again, device["number"] or uri, options, clock)
         return _limited(_coming_back(first, again, uri, options, clock), options)
     if is_address(uri):
+        parse_address(uri)  # what is wrong with it does not pass by waiting
         _warn_of_unused(options, _USED_BY_STREAMS, "a stream")
         stream = partial(_stream, uri, options, clock)
         return _limited(_coming_back(stream, stream, uri, options, clock), options)

@@ -133,6 +133,8 @@ def test_a_network_stream_of_another_kind_is_not_in_this_version_and_its_passwor
 @pytest.mark.parametrize("scheme", STREAMS)
 def test_a_stream_without_a_host_is_refused(scheme: str) -> None:
     assert "host" in _refusal(f"{scheme}:///live?token=s3cret").what
+    with pytest.raises(SourceOpenError):
+        open_source(f"{scheme}:///live", SourceOptions(reconnect=True))
     assert _refusal(f"{scheme}:anna:s3cret@10.0.0.7").where == f"{scheme.lower()}:..."
 
 
