@@ -27,7 +27,7 @@ FEW = 0.002
 LEAST_DETAIL = 0.5
 """Levels, in 255, that a cell differs from its neighbours by, over what a slope and noise explain.
 
-Less shows nothing. Even shadows have up to 0.3, the palest of 60 clips of real scenes 0.9."""
+Less shows nothing. Even shadows have up to 0.3, the palest of 44 clips that show anything 0.9."""
 
 APART_NS = NS_PER_S // 5
 """Between two looks."""
