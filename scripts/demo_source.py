@@ -16,7 +16,7 @@ from typing import Literal
 from streamer.errors import StreamerError
 from streamer.interfaces import Source
 from streamer.sinks.window import display_problem
-from streamer.sources import is_camera, open_source
+from streamer.sources import comes_by_itself, open_source
 from streamer.sources.listing import in_natural_order
 
 Kind = Literal["live", "video", "picture", "several", "none"]
@@ -24,7 +24,7 @@ Kind = Literal["live", "video", "picture", "several", "none"]
 
 def kind_of(uri: str) -> Kind:
     """What `uri` is. What cannot be opened counts as a video: streamer itself will say why not."""
-    if is_camera(uri) or uri.startswith("test:"):
+    if comes_by_itself(uri) or uri.startswith("test:"):
         return "live"
     if Path(uri).is_fifo():  # looking into a pipe would take out of it
         return "video"

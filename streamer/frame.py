@@ -280,8 +280,10 @@ class Ledger:
 class Status:
     """How the run is doing now; rates are those of the last two seconds.
 
-    state: `starting`, `running`, `paused`, `stalled`, `draining` or `ended`.
-    detail: what stands still, or why; empty when all is well.
+    state: `starting`, `running`, `paused`, `stalled`, `draining` or `ended`; of a source that was lost `waiting`,
+        `connecting` or `failed`.
+    detail: what stands still, or why, and since when; empty when all is well.
+    no_signal: for how long the source has given nothing, and why; empty while it does.
     latency_p50_ms, latency_p95_ms: from the capture of a frame to the moment it was ready to be shown or kept.
     age_ms: how much older the newest detections are than the newest frame.
     runtime: what runs the model; decoder: what decodes the source; both for people.
@@ -290,6 +292,7 @@ class Status:
 
     state: str = "starting"
     detail: str = ""
+    no_signal: str = ""
     live: bool = False
     capture_fps: float = 0.0
     detect_fps: float = 0.0

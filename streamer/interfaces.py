@@ -12,8 +12,13 @@ from typing import Literal, Protocol
 from streamer.frame import Detections, Event, Frame, Image, Result, Status
 from streamer.labels import Labels
 
-SourceKind = Literal["arrays", "camera", "pattern", "pictures", "pipe", "screen", "sequence", "video"]
-"""`pictures`: one or more, each on its own. `sequence`: several files, one after another. `video`: one file."""
+SourceKind = Literal["arrays", "camera", "pattern", "pictures", "pipe", "screen", "sequence", "stream", "video"]
+"""`pictures`: one or more, each on its own. `sequence`: several files, one after another. `stream`: from the
+network, so that its name is no path. `video`: one file."""
+
+
+SourceState = Literal["connecting", "running", "stalled", "waiting", "ended", "failed"]
+"""Of a source that may be lost and come back. `stalled`: it is open, and nothing comes. `waiting`: for the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class SourceInfo:
     frame_count: how many frames will come, as the container says; None when unknown.
     duration_s: the same as time.
     decoder: what decodes it, for people: `OpenCV`, `PyAV (OpenCV cannot decode av1)`.
+    state, detail: how it is now, and what there is to say of it; reconnects: how often it came back.
     """
 
     name: str
@@ -36,6 +42,9 @@ class SourceInfo:
     duration_s: float | None = None
     decoder: str = ""
     kind: SourceKind = "video"
+    state: SourceState = "running"
+    detail: str = ""
+    reconnects: int = 0
 
     @property
     def several(self) -> bool:

@@ -32,7 +32,7 @@ from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
 from streamer.flow.turns import Turns
 from streamer.frame import Detections, Frame, Image, Ledger, Moment, Result, Status
-from streamer.interfaces import Analyzer, BoxTiming, Command, Detector, Sink, Source, View
+from streamer.interfaces import Analyzer, BoxTiming, Command, Detector, Sink, Source, SourceInfo, View
 from streamer.trace import span
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ BURST_ITEMS = 16
 """Frames of a live stream that wait to be drawn: a burst of the network passes, a slow machine does not pile up."""
 AHEAD_BYTES = 256 * 1024 * 1024
 STATUS_NS = NS_PER_S // 4
+AWAY_NS = 10**18
+"""As good as for ever."""
 SLOW_FRAMES = 3
 """Frames that a slow source may be late before that is called a stall."""
 
@@ -152,6 +154,7 @@ class Pipeline:
                 on_command=on_command,
             )
 
+        self._capturing: Stage | None = None
         self._supervisor = Supervisor(grace_s=grace_s, stall_s=stall_s)
         self._ended: Ending = "end of stream"
         self._detail = ""
@@ -165,17 +168,18 @@ class Pipeline:
     def ledger(self) -> Ledger:
         """The books as they stand; from any thread."""
         recorded = sum(lane.sink.written for lane in self._lanes if lane.sink.role == "record")
-        return self._tally.ledger(recorded=recorded)
+        return self._tally.ledger(recorded=recorded, reconnects=self._source.info.reconnects)
 
     @property
     def status(self) -> Status:
         """How the run is doing; from any thread."""
         now_ns = self._clock.now_ns()
         latency_p50_ms, latency_p95_ms = self._meters.latency.percentiles_ms((50, 95))
-        ledger = self.ledger
+        ledger, source = self.ledger, self._source.info
         return Status(
-            state=self._state(ledger),
-            detail=self._detail,
+            state=self._state(ledger, source),
+            detail=source.detail or self._detail,
+            no_signal="" if source.state == "running" else source.detail,
             live=self._live,
             capture_fps=self._meters.capture.rate(now_ns),
             detect_fps=self._meters.detect.rate(now_ns),
@@ -185,7 +189,7 @@ class Pipeline:
             age_ms=self._meters.age_ns / NS_PER_MS,
             conf=self._detector.conf,
             runtime=self._detector.runtime,
-            decoder=self._source.info.decoder,
+            decoder=source.decoder,
             recording=any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
             ledger=ledger,
         )
@@ -265,8 +269,7 @@ class Pipeline:
             ),
             self._stage("render", self._render, self._leave_render),
         ]
-        if fps := self._source.info.fps:
-            stages[0].patience_ns = round(SLOW_FRAMES * NS_PER_S / fps)
+        self._capturing = stages[0]
         self._supervisor.start([*stages, *(lane.stage(self._clock) for lane in self._lanes)])
 
     def _stage(self, name: str, body: Callable[[Stage], None], leave: Callable[[], None]) -> Stage:
@@ -444,9 +447,18 @@ class Pipeline:
             self._source.close()
             if self._front is not None:
                 self._front.resume()
+        self._give_patience()
         self._detail = self._supervisor.check(now_ns)
         if now_ns - self._status_ns >= STATUS_NS:
             self._publish_status(now_ns)
+
+    def _give_patience(self) -> None:
+        """What a source says of itself, that it waits for its next try, is no stall of ours."""
+        info = self._source.info
+        away = info.state in {"connecting", "waiting"}
+        slow_ns = round(SLOW_FRAMES * NS_PER_S / info.fps) if info.fps else 0
+        if self._capturing is not None:
+            self._capturing.patience_ns = AWAY_NS if away else slow_ns
 
     def _publish_status(self, now_ns: int) -> None:
         self._status, self._status_ns = self.status, now_ns
@@ -503,13 +515,15 @@ class Pipeline:
             detect_ms=self._meters.detect_time.percentiles_ms(),
         )
 
-    def _state(self, ledger: Ledger) -> str:
+    def _state(self, ledger: Ledger, source: SourceInfo) -> str:
         if self.report is not None:
             return "ended"
         if self._supervisor.leaving:
             return "draining"
         if self._front is not None and self._front.paused:
             return "paused"
+        if source.state != "running":
+            return source.state
         if self._detail:
             return "stalled"
         return "running" if ledger.produced else "starting"

@@ -13,7 +13,7 @@ from streamer.interfaces import Analyzer, Detector, Source
 from streamer.models import load_detector
 from streamer.models.options import ModelOptions
 from streamer.pipeline import Pipeline, PolicyName
-from streamer.sources import is_camera, open_source
+from streamer.sources import comes_by_itself, open_source
 from streamer.sources.arrays import Arrays, ArraySource
 from streamer.sources.glances import glances
 from streamer.sources.options import SourceOptions
@@ -95,7 +95,7 @@ def stream(
     )
     hidden = (blur,) if isinstance(blur, str) else tuple(blur)
     uri = str(source) if isinstance(source, str | int | PathLike) else None
-    if uri is not None and is_camera(uri):
+    if uri is not None and comes_by_itself(uri):
         # The model first: its lamp is not on, and no frame is late, while the model loads.
         asked_px = source_options.width or 640, source_options.height or 480
         options = replace(options, live=policy != "all")

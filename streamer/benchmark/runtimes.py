@@ -14,7 +14,7 @@ from streamer.models import MODEL_INSIDE
 from streamer.models.choosing.record import Measured, Record
 from streamer.models.opening import measure_runtimes
 from streamer.models.options import ModelOptions
-from streamer.sources import is_camera, open_source
+from streamer.sources import comes_by_itself, open_source
 from streamer.sources.glances import COUNT, MANY, glances
 from streamer.text import printable
 
@@ -24,7 +24,7 @@ def measured_runtimes(model: Path | None, options: ModelOptions, *, source: str 
 
     source: what the pictures are taken of; without one, textures have to do. Raises SourceError and ModelError.
     """
-    if source is None or is_camera(source):
+    if source is None or comes_by_itself(source):
         return measure_runtimes(model or MODEL_INSIDE, options)
     with closing(open_source(source)) as opened:
         size_px = opened.info.size_px

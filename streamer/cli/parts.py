@@ -35,7 +35,8 @@ from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, Video
 from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
-from streamer.sources import NAMED_CAMERA, is_camera, open_source
+from streamer.sources import NAMED_CAMERA, comes_by_itself, open_source
+from streamer.sources.address import is_address, parse_address
 from streamer.sources.devices import find_device, list_devices
 from streamer.sources.glances import COUNT, MANY, glances
 from streamer.sources.listing import is_list, listed_in, media_matching
@@ -87,7 +88,7 @@ def open_parts(settings: Settings, stack: ExitStack, *, recorded: Recorded | Non
     """
     _look_first(settings)
     inputs = inputs_of(settings, recorded)
-    early = None if is_camera(settings.source or "") else _source(settings, stack)
+    early = None if comes_by_itself(settings.source or "") else _source(settings, stack)
     if recorded is not None and early is not None:
         recorded.suit(early.info)
     _try_outputs(settings, early, inputs)
@@ -114,7 +115,9 @@ def inputs_of(settings: Settings, recorded: Recorded | None = None) -> tuple[Pat
 
 
 def _look_first(settings: Settings) -> None:
-    """What a look at the disk, and at the list of cameras, tells."""
+    """What a look at the address, at the disk, and at the list of cameras, tells."""
+    if is_address(settings.source or ""):
+        parse_address(settings.source or "")
     if settings.model is not None:
         look_for(settings.model)
     uri = settings.source or ""
@@ -173,6 +176,11 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         stride=settings.stride,
         loop=settings.loop,
         realtime=settings.realtime,
+        rtsp_transport=settings.rtsp_transport,
+        open_timeout_s=settings.open_timeout,
+        read_timeout_s=settings.read_timeout,
+        reconnect=settings.reconnect,
+        reconnect_max=settings.reconnect_max,
     )
     source = open_source(settings.source or "", options)
     stack.callback(source.close)

@@ -106,10 +106,12 @@ def _render(resolved: Resolved, detections: Path, *, outlet: Outlet, signals: Si
 def _recorded(settings: Settings, detections: Path) -> "Recorded":
     from streamer.analytics.recorded import Recorded  # noqa: PLC0415 - as above
     from streamer.analytics.table_reading import read_table  # noqa: PLC0415
-    from streamer.sources import is_camera  # noqa: PLC0415
+    from streamer.sources import comes_by_itself  # noqa: PLC0415
 
-    if is_camera(settings.source or ""):
-        raise ConfigError("a camera shows nothing again", where=settings.source, hint="-s CLIP: a file or a folder")
+    if comes_by_itself(settings.source or ""):
+        raise ConfigError(
+            "a camera or a stream shows nothing again", where=settings.source, hint="-s CLIP: a file or a folder"
+        )
     recorded = Recorded(
         read_table(detections),
         conf=settings.conf,

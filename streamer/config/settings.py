@@ -49,7 +49,7 @@ class Settings(BaseModel):
         Text | None,
         Setting(
             "source",
-            "A camera (0, cam:NAME), clip.mp4, folder/, '*.jpg', list.txt, - (stdin), screen: or test:.",
+            "A camera (0, cam:NAME), rtsp:// http:// ..., clip.mp4, folder/, '*.jpg', list.txt, - or test:.",
             metavar="URI",
         ),
     ] = None
@@ -82,11 +82,31 @@ class Settings(BaseModel):
         Names,
         Setting(
             "source",
-            "What only this kind of source knows: size=640x480,pixel_format=bgr24 for raw pictures on -.",
+            "What only this kind of source knows: FFmpeg's options of a stream; size=640x480 of raw pictures on -.",
             metavar="NAME=VALUE",
             allowed="NAME=VALUE with commas between",
         ),
     ] = ()
+    rtsp_transport: Annotated[
+        Literal["tcp", "udp"], Setting("source", "How RTSP travels; by UDP pictures may be lost.")
+    ] = "tcp"
+    open_timeout: Annotated[
+        float, Setting("source", "How long a stream may take to answer.", unit="s"), Field(gt=0, le=600)
+    ] = 5.0
+    read_timeout: Annotated[
+        float, Setting("source", "How long a stream may give nothing before it is lost.", unit="s"), Field(gt=0, le=600)
+    ] = 5.0
+    reconnect: Annotated[
+        bool | None,
+        Setting(
+            "source",
+            "Open a camera or a live stream again when it is lost; said so, also wait for one that is not there yet. "
+            "If not given, once it was there.",
+        ),
+    ] = None
+    reconnect_max: Annotated[
+        int | None, Setting("source", "Give up after so many failed tries in a row."), Field(ge=0, le=1_000_000)
+    ] = None
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
     duration: Annotated[Seconds | None, _time("Stop after this much of it.")] = None
@@ -304,6 +324,8 @@ class Settings(BaseModel):
             yield "end", f"must be later than start ({self.start or 0.0:g} s)"
         if self.duration == 0:
             yield "duration", "must be more than 0 s"
+        if any("=" not in option or option.startswith("protocol_") for option in self.source_options):
+            yield "source_options", "are name=value, and none that says what a stream may reach"
         if self.keep is not None and self.segment is None and self.clip_on is None:
             yield "keep", "cannot cut one file: segment or clip_on makes several"
         if self.segment is not None and self.record is None:

@@ -79,7 +79,7 @@ class Tally:
         with self._lock:
             self._shown += 1
 
-    def ledger(self, *, recorded: int = 0) -> Ledger:
+    def ledger(self, *, recorded: int = 0, reconnects: int = 0) -> Ledger:
         """The books as they stand."""
         with self._lock:
             return Ledger(
@@ -87,6 +87,7 @@ class Tally:
                 in_flight=len(self._pending),
                 shown=self._shown,
                 recorded=recorded,
+                reconnects=reconnects,
                 **self._counts,
             )
 

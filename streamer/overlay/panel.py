@@ -29,7 +29,8 @@ _MUTED: Color = (196, 188, 182)
 _GREEN: Color = (110, 210, 90)
 _GREY: Color = (170, 165, 160)
 _RED: Color = (60, 60, 240)
-_ALARMS: dict[str, Color] = {"paused": (40, 180, 250), "stalled": (50, 50, 205)}
+_ALARM: Color = (50, 50, 205)
+_ALARMS: dict[str, Color] = {"paused": (40, 180, 250), **dict.fromkeys(("stalled", "waiting", "failed"), _ALARM)}
 
 _HEIGHT_SHARE = 0.6
 """The most of the image's height that the panel may hide."""
@@ -88,7 +89,8 @@ def _rows(status: Status, cap: int) -> list[_Row]:
     if status.live:
         rows.append(_Row("boxes behind", f"{status.age_ms:.0f}", "ms"))
     rows.append(_Row("threshold", f"{status.conf:.2f}"))
-    return [*_notes(status.detail, cap), *rows, *_notes(status.runtime, cap), *_notes(status.decoder, cap)]
+    detail = "" if status.no_signal else status.detail  # that stands in the middle
+    return [*_notes(detail, cap), *rows, *_notes(status.runtime, cap), *_notes(status.decoder, cap)]
 
 
 def _notes(text: str, cap: int) -> list[_Row]:
@@ -139,7 +141,7 @@ def _draw_state(canvas: Image, status: Status, box: tuple[int, int, int, int], c
     if status.recording:
         at = right - cap - text_px("REC", cap)
         write(canvas, "REC", (at, top), cap, ink)
-        _draw_dot(canvas, (at - cap, middle), cap, ink if status.state == "stalled" else _RED)
+        _draw_dot(canvas, (at - cap, middle), cap, ink if _ALARMS.get(status.state) == _ALARM else _RED)
 
 
 def _draw_dot(canvas: Image, center: tuple[int, int], cap: int, color: Color) -> None:

@@ -11,19 +11,21 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streamer.clock import Clock, MonotonicClock
 from streamer.errors import SourceOpenError
 from streamer.interfaces import Source
+from streamer.sources.address import PROTOCOLS, is_address, parse_address
 from streamer.sources.options import DEFAULTS, SourceOptions
 from streamer.sources.probing import file_mode, kind_of, read_head
-from streamer.text import redacted
+from streamer.text import printable, redacted
 
 if TYPE_CHECKING:
+    from streamer.sources.reconnecting import OpenAgain
     from streamer.sources.sequence import OpenPart
 
-__all__ = ["NAMED_CAMERA", "STDIN", "SourceOptions", "comes_once", "is_camera", "open_source"]
+__all__ = ["NAMED_CAMERA", "STDIN", "SourceOptions", "comes_by_itself", "comes_once", "is_camera", "open_source"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,42 +38,71 @@ _ONLY_ONCE = ("test:", "screen:", "gst:", "yt:")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 _PATTERN = re.compile(r"[*?\[]")
 
-_NETWORK = frozenset(
-    {
-        *("rtsp", "rtsps", "rtspu", "rtp", "srtp", "rtmp", "rtmps", "rtmpt", "http", "https", "hls", "mms", "mmsh"),
-        *("mmst", "srt", "udp", "tcp", "tls", "rist", "ftp", "sftp", "smb"),
-    }
+_OTHER_NETWORK = frozenset(
+    {"rtspu", "srtp", "rtmpt", "hls", "mms", "mmsh", "mmst", "tls", "rist", "ftp", "sftp", "smb"}
 )
 
-_USED_BY_CAMERAS = frozenset({"width", "height", "fps", "fourcc", "camera_backend", "camera_control", "duration_s"})
+_RECONNECT = frozenset({"reconnect", "reconnect_max"})
+_USED_BY_CAMERAS = (
+    frozenset({"width", "height", "fps", "fourcc", "camera_backend", "camera_control", "duration_s"}) | _RECONNECT
+)
+_USED_BY_STREAMS = (
+    frozenset({"rtsp_transport", "open_timeout_s", "read_timeout_s", "source_options", "duration_s"}) | _RECONNECT
+)
 _USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
 _USED_BY_PIPES = frozenset({"duration_s", "stride", "source_options"})
 _USED_BY_SCREENS = frozenset({"duration_s", "fps"})
 _USED_BY_PICTURES = frozenset({"stride", "loop"})
 
 
+@runtime_checkable
+class Waited(Protocol):
+    """A source that is still connecting when it is made."""
+
+    def wait_open(self) -> None:
+        """Wait until it is open. Raises SourceOpenError; it is closed then."""
+
+
 def is_camera(uri: str) -> bool:
-    """Whether `uri` names a camera: what is better opened when everything else is ready."""
+    """Whether `uri` names a camera."""
     return uri.startswith(NAMED_CAMERA) or _DEVICE.fullmatch(uri) is not None
 
 
 def comes_once(uri: str) -> bool:
     """Whether what `uri` names cannot be read a second time, beside the first or after it."""
-    return is_camera(uri) or uri == STDIN or uri.startswith(_ONLY_ONCE)
+    return comes_by_itself(uri) or uri == STDIN or uri.startswith(_ONLY_ONCE)
+
+
+def comes_by_itself(uri: str) -> bool:
+    """Whether `uri` names a camera or a stream: what is better opened when everything else is ready."""
+    return is_camera(uri) or is_address(uri)
 
 
 def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | None = None) -> Source:
     """The source that `uri` names, open and ready to read.
 
-    uri: a camera (`0`, `/dev/video0`, `cam:` and a part of its name), a video, a picture, a folder of them, a quoted
-    pattern (`"shots/*.jpg"`), a list of files (`list.txt`), `-` for standard input, `screen:`, `gst:` and a pipeline,
-    `yt:` and a page, `test:` with or without a script. Those of a folder come in natural order: pictures alone as one
-    PicturesSource, videos, or both together, one after another; those of a list in its own order.
+    uri: a camera (`0`, `/dev/video0`, `cam:` and a part of its name), a stream (`rtsp://`, `http://`, `tcp://`, ...), a
+    video, a picture, a folder of them, a quoted pattern (`"shots/*.jpg"`), a list of files (`list.txt`), `-` for
+    standard input, `screen:`, `gst:` and a pipeline, `yt:` and a page, `test:` with or without a script. Those of a
+    folder come in natural order: pictures alone as one PicturesSource, videos, or both together, one after another;
+    those of a list in its own order.
     options: what does not concern this kind of source is warned of.
+
+    A camera or a live stream that is lost is opened again, unless `options.reconnect` is False.
 
     Raises SourceOpenError: a scheme that is not allowed, or what the source itself refuses.
     """
     clock = clock or MonotonicClock()
+    if is_camera(uri):
+        _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
+        first = partial(_camera, uri, options, clock)
+        again = partial(_camera_again, uri, options, clock)
+        return _limited(_coming_back(first, again, uri, options, clock), options)
+    if is_address(uri):
+        parse_address(uri)  # what is wrong with it does not pass by waiting
+        _warn_of_unused(options, _USED_BY_STREAMS, "a stream")
+        stream = partial(_stream, uri, options, clock)
+        return _limited(_coming_back(stream, stream, uri, options, clock), options)
     if opened := _behind_a_name(uri, options, clock):
         return _limited(opened, options)
     if scheme := _SCHEME.match(uri):
@@ -87,8 +118,6 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
 
 def _behind_a_name(uri: str, options: SourceOptions, clock: Clock) -> Source | None:
     """What is no file and no address; None where `uri` names neither."""
-    if device := _DEVICE.fullmatch(uri):
-        return _camera(device["number"] or uri, options, clock)
     if uri == STDIN:
         return _pipe(options, clock)
     kind, colon, rest = uri.partition(":")
@@ -96,10 +125,12 @@ def _behind_a_name(uri: str, options: SourceOptions, clock: Clock) -> Source | N
     return None if opener is None else opener(rest, options, clock)
 
 
-def _camera(device: str, options: SourceOptions, clock: Clock) -> Source:
+def _camera(uri: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.camera import CameraSource
 
-    _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
+    if uri.startswith(NAMED_CAMERA):
+        return _named_camera(uri.removeprefix(NAMED_CAMERA), options, clock)
+    device = _number_of(uri) or uri
     if not device.isdecimal():
         return CameraSource(device, options=options, clock=clock)
     try:
@@ -115,11 +146,64 @@ def _named_camera(wanted: str, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.camera import CameraSource
     from streamer.sources.devices import find_device, list_devices
 
-    _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
     found = find_device(wanted, list_devices(options.camera_backend))
     options = replace(options, camera_backend=options.camera_backend or found.backend)
     name = found.name.replace("/", "-")  # files are named after it
     return CameraSource(found.index, name=name, options=options, clock=clock)
+
+
+def _number_of(uri: str) -> str | None:
+    """The number in `0` and `/dev/video0`; None of any other camera."""
+    device = _DEVICE.fullmatch(uri)
+    return None if device is None else device["number"]
+
+
+def _camera_again(uri: str, options: SourceOptions, clock: Clock) -> Source:
+    """As `_camera`, for one that was lost: while it is not there, OpenCV is left alone."""
+    from streamer.sources.camera_faults import is_missing, why_not_opened
+
+    if not uri.startswith(NAMED_CAMERA):  # else it is looked for in the list of those that are there
+        number = _number_of(uri)
+        known = uri if number is None else int(number)
+        if is_missing(known):
+            raise why_not_opened(known)
+    return _camera(uri, options, clock)
+
+
+def _stream(uri: str, options: SourceOptions, clock: Clock) -> Source:
+    from streamer.sources.network import NetworkSource
+
+    return NetworkSource(uri, options=options, clock=clock)
+
+
+def _coming_back(
+    open_first: "OpenAgain", open_again: "OpenAgain", uri: str, options: SourceOptions, clock: Clock
+) -> Source:
+    """What `open_first` opens; around it, if it is live, what opens it again.
+
+    With `--reconnect` it need not be there yet. What has an end is read once. The pictures of what is live are
+    looked at, whether they still show anything.
+    """
+    from streamer.sources.reconnecting import ReconnectingSource
+    from streamer.sources.watched import WatchedSource
+
+    first: Source | None = None
+    try:
+        first = open_first()
+        if isinstance(first, Waited):
+            first.wait_open()
+    except SourceOpenError as error:
+        if not options.reconnect:
+            raise
+        first = None
+        logger.warning("%s; it is waited for", error)
+    if options.reconnect is False or (first is not None and not first.live):
+        assert first is not None
+        return WatchedSource(first) if first.live else first
+    name = printable(redacted(uri), limit=256) if first is None else first.info.name
+    return WatchedSource(
+        ReconnectingSource(open_again, name=name, first=first, most=options.reconnect_max, clock=clock)
+    )
 
 
 def _synthetic(script: str, options: SourceOptions, clock: Clock) -> Source:
@@ -156,7 +240,7 @@ def _site(page: str, options: SourceOptions, clock: Clock) -> Source:
     return open_source(video_address(page), options, clock=clock)
 
 
-_OPENERS = {"cam": _named_camera, "gst": _gstreamer, "screen": _screen, "test": _synthetic, "yt": _site}
+_OPENERS = {"gst": _gstreamer, "screen": _screen, "test": _synthetic, "yt": _site}
 """By what stands before the colon."""
 
 
@@ -235,8 +319,10 @@ def _refusal(scheme: str, uri: str) -> SourceOpenError:
     shown = redacted(uri)
     host_and_more = shown.partition("://")[2].removeprefix("***@")
     where = shown if host_and_more and "@" not in host_and_more else f"{scheme}:..."
-    if scheme in _NETWORK:
-        return SourceOpenError("network streams are not in this version", where=where)
+    if scheme in _OTHER_NETWORK:
+        return SourceOpenError("network streams of this kind are not in this version", where=where)
+    if scheme in PROTOCOLS:
+        return SourceOpenError("this is no address", where=where, hint=f"like {scheme}://HOST/...")
     hint = f"for a file of this name, write ./{scheme}:..."
     return SourceOpenError("this kind of source is not allowed", where=where, hint=hint)
 

@@ -18,7 +18,7 @@ def why_not_opened(device: int | str) -> SourceOpenError:
     if not sys.platform.startswith("linux"):
         return SourceOpenError("this camera cannot be opened", where=f"camera {device}", hint=f"is it there? {_BUSY}")
     path = _path_of(device)
-    if not path.exists():
+    if is_missing(device):
         return SourceOpenError("no such camera", where=str(path), hint=_cameras_here())
     problem = _try_open(path)
     if problem in {errno.EACCES, errno.EPERM}:
@@ -30,6 +30,11 @@ def why_not_opened(device: int | str) -> SourceOpenError:
         return SourceOpenError(os.strerror(problem), where=str(path))
     hint = f"{_busy(path)}, or it gives no video: many cameras have a second device for metadata; {_cameras_here()}"
     return SourceOpenError("this camera cannot be opened", where=str(path), hint=hint)
+
+
+def is_missing(device: int | str) -> bool:
+    """Whether the system says that there is no such camera. OpenCV, asked for one, complains on stderr each time."""
+    return sys.platform.startswith("linux") and not _path_of(device).exists()
 
 
 def why_no_frame(device: int | str, *, name: str) -> SourceOpenError:

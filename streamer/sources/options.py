@@ -7,6 +7,8 @@ from typing import Literal
 
 from streamer.errors import ConfigError
 
+RtspTransport = Literal["tcp", "udp"]
+
 CameraBackend = Literal["any", "v4l2", "msmf", "dshow", "avfoundation", "gstreamer"]
 
 CAMERA_CONTROLS = (
@@ -16,6 +18,7 @@ CAMERA_CONTROLS = (
 """What `--camera-control` knows."""
 
 _SWITCHED = {"on": 1.0, "yes": 1.0, "true": 1.0, "off": 0.0, "no": 0.0, "false": 0.0}
+_TIMEOUTS = ("open_timeout_s", "read_timeout_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +29,17 @@ class SourceOptions:
     fourcc: four characters, the pixel format asked of a camera: `MJPG`, `YUYV`.
     camera_backend: which of OpenCV's ways to a camera is taken.
     camera_control: `exposure=100`, `autofocus=off`, ...: in the driver's own numbers.
-    source_options: `NAME=VALUE`, what only some kinds of source know.
+    source_options: `NAME=VALUE`, what only some kinds of source know; of a stream, what FFmpeg's demuxers do.
     start_s, end_s: the part of a file that is read, seconds since its first frame; `end_s` itself is left out.
     duration_s: the longest part that is read, seconds from `start_s`.
     stride: every how manyth frame is read.
     loop: begin again at the end, for ever.
     realtime: read a file at its own speed, as if it were live.
+    rtsp_transport: how the pictures of an RTSP stream travel; over UDP they may be lost on the way.
+    open_timeout_s, read_timeout_s: how long a stream may say nothing, at opening and afterwards.
+    reconnect: whether a live stream or a camera that is lost is opened again: None does so once it was there, True
+        also waits for one that is not there at the start.
+    reconnect_max: so many failed tries in a row, and it is given up; None never gives up.
 
     Raises ConfigError for a value out of range.
     """
@@ -49,12 +57,21 @@ class SourceOptions:
     stride: int = 1
     loop: bool = False
     realtime: bool = False
+    rtsp_transport: RtspTransport = "tcp"
+    open_timeout_s: float = 5.0
+    read_timeout_s: float = 5.0
+    reconnect: bool | None = None
+    reconnect_max: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("width", "height", "fps", "duration_s", "stride"):
+        for name in ("width", "height", "fps", "duration_s", "stride", *_TIMEOUTS):
             self._check(name, above_zero=True)
         for name in ("start_s", "end_s"):
             self._check(name, above_zero=False)
+        if self.reconnect_max is not None and self.reconnect_max < 0:
+            raise ConfigError(f"reconnect_max must be 0 or more, not {self.reconnect_max}")
+        if any(option.strip().startswith("protocol_") for option in self.source_options):
+            raise ConfigError("what a stream may reach is not for source_options to say")
         if self.fourcc is not None and (len(self.fourcc) != 4 or not self.fourcc.isascii()):
             raise ConfigError(f"fourcc is four characters such as MJPG, not {self.fourcc!r}")
         # Refused here, not when something is open.

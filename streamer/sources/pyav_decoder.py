@@ -3,32 +3,14 @@
 import math
 from collections.abc import Callable, Generator
 
-import cv2
-import numpy as np
-
 from streamer.errors import SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, VideoFrame, VideoStream, av
-from streamer.sources.bgr import to_bgr
+from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_count, believable_fps, local_name
-from streamer.sources.hdr import BT2020, HdrToSdr, transfer_of
-
-_UPRIGHT = {
-    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    -90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    -180: cv2.ROTATE_180,
-}
-"""By the angle of the display matrix, degrees counterclockwise."""
-
-_SDR_BITS = 8
-"""With no more than these, tags of HDR are taken as left over from what it was converted from."""
 
 _NEAR_BT709 = frozenset({0, 1, 2, 3, 5, 6, 7})
 """Primaries, as H.273 numbers them, that are none, or those of BT.709 and of old television."""
-
-_NOT_SAID = 2
-"""Of what H.273 numbers."""
 
 
 def open_local(path: str) -> InputContainer:
@@ -62,7 +44,7 @@ class PyAvDecoder:
         self._stream.thread_type = "AUTO"
         self._frames = self._decoded()
         self._frame: VideoFrame | None = None
-        self._to_sdr = _to_sdr(self._stream)
+        self._converter = Converter(self._stream)
         self.fps = believable_fps(float(self._stream.average_rate or self._stream.guessed_rate or 0))
         self.frame_count = believable_count(self._promised(), fps=self.fps)
 
@@ -73,8 +55,8 @@ class PyAvDecoder:
     @property
     def why(self) -> str:
         """Why OpenCV would show the grabbed frame wrongly; empty where it would not."""
-        if self._to_sdr is not None:
-            return f"HDR, {self._to_sdr.transfer}, shown as SDR"
+        if self._converter.transfer is not None:
+            return f"HDR, {self._converter.transfer}, shown as SDR"
         if self._frame is not None and self._frame.interlaced_frame:
             return "interlaced"
         if self._frame is not None and self._frame.color_primaries not in _NEAR_BT709:
@@ -88,11 +70,7 @@ class PyAvDecoder:
         return math.nan if self._frame.time is None else self._frame.time
 
     def retrieve(self) -> Image | None:
-        if self._frame is None:
-            return None
-        image = to_bgr(self._picture(self._frame))
-        turn = _UPRIGHT.get(round(self._frame.rotation))
-        return image if image is None or turn is None else to_bgr(cv2.rotate(image, turn))
+        return None if self._frame is None else self._converter.image(self._frame)
 
     def seek(self, position_s: float) -> None:
         self._frames.close()
@@ -103,13 +81,6 @@ class PyAvDecoder:
         self._frames.close()
         self._frame = None
         self._container.close()
-
-    def _picture(self, frame: VideoFrame) -> Image:
-        if self._to_sdr is None:
-            return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-        if frame.colorspace == _NOT_SAID:
-            frame.colorspace = BT2020
-        return self._to_sdr.convert(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))
 
     def _promised(self) -> float:
         if self._stream.frames or self.fps is None or self._container.duration is None:
@@ -123,12 +94,3 @@ class PyAvDecoder:
             self.damaged = True
         except IndexError:  # PyAV, at the end, of a stream that came up behind the header
             return
-
-
-def _to_sdr(stream: VideoStream) -> HdrToSdr | None:
-    """What converts the pictures of `stream`; None where they are SDR."""
-    context = stream.codec_context
-    transfer = transfer_of(context.color_trc)
-    if transfer is None or context.format is None or context.format.components[0].bits <= _SDR_BITS:
-        return None
-    return HdrToSdr(transfer, primaries=context.color_primaries)

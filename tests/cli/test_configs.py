@@ -17,7 +17,7 @@ FRAMES = "test:size=64x48,frames=10,fps=100"
 
 
 def test_there_are_configs() -> None:
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} >= {"webcam", "file", "headless", "privacy"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} >= {"webcam", "file", "headless", "privacy", "rtsp"}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

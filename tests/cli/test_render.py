@@ -98,7 +98,7 @@ def test_pictures_of_a_folder_are_drawn_again(streamer: Streamer) -> None:
     ("arguments", "code", "said"),
     [
         (["d.jsonl"], 2, "--source: there is nothing to draw on (-s CLIP names what the run read)"),
-        (["d.jsonl", "-s", "0"], 2, "0: a camera shows nothing again"),
+        (["d.jsonl", "-s", "0"], 2, "0: a camera or a stream shows nothing again"),
         (["none.jsonl", "-s", "clip.mp4"], 2, "none.jsonl: the table cannot be read: No such file"),
         (["clip.mp4", "-s", "clip.mp4"], 2, "clip.mp4:1: "),
         (["bad.jsonl", "-s", "clip.mp4"], 2, "bad.jsonl:2: no JSON"),

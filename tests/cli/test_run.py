@@ -269,7 +269,7 @@ def untouched(folder: Path) -> set[str]:
         (["clip.mp4", "--font", "taken/clip.mp4"], 2, "taken/clip.mp4: is no font"),
         (["clip.mp4", "--font", "none.ttf"], 2, "none.ttf: no such file"),
         (["clip.mp4", "--show"], 5, "--show: no window can be opened"),
-        (["rtsp://me:hunter2@camera/1"], 3, "network streams are not in this version"),
+        (["rtsp://me:hunter2@/1"], 3, "rtsp://***@/1: this address has no host"),
     ],
 )
 def test_what_cannot_be_had_is_told_before_a_model_is_loaded(

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,25 +21,34 @@ from streamer.sources.arrays import ArraySource
 from streamer.sources.camera import CameraSource
 from streamer.sources.file import FileSource
 from streamer.sources.images import PicturesSource
+from streamer.sources.network import NetworkSource
 from streamer.sources.pipe import PipeSource
+from streamer.sources.reconnecting import ReconnectingSource
 from streamer.sources.reel import open_pyav
 from streamer.sources.screen import ScreenSource
 from streamer.sources.synthetic import SyntheticSource
+from streamer.sources.watched import WatchedSource
+from tests import loopback
 from tests.clips import numbered_image, write_clip, write_picture
 from tests.sources.stubs import StubCapture
+from tests.streams import mjpeg_server
 
 FRAMES = 8
 
 
 @dataclass(frozen=True)
 class Case:
-    """A way to a source: `produced` frames, `failed` of them unusable; whether it ends by itself, and is live."""
+    """A way to a source: `produced` frames, `failed` of them unusable; whether it ends by itself, and is live.
+
+    ahead: frames are captured from when it is open, and not from when they are asked for.
+    """
 
     open: Callable[[Path], Source]
     failed: int = 0
     ends: bool = True
     live: bool = False
     timed: bool = True
+    ahead: bool = False
 
 
 def _camera(_: Path) -> Source:
@@ -110,6 +119,33 @@ def _list(folder: Path) -> Source:
     return open_source(str(folder / "list.txt"))
 
 
+class _Served(NetworkSource):
+    """A stream with its server, which goes when it is closed."""
+
+    def __init__(self, server: AbstractContextManager[str]) -> None:
+        self._server = ExitStack()
+        super().__init__(self._server.enter_context(server), options=SourceOptions(read_timeout_s=1.0))
+        self.wait_open()
+
+    def close(self) -> None:
+        super().close()
+        self._server.close()
+
+
+@contextmanager
+def _web_file(folder: Path) -> Iterator[str]:
+    clip = write_clip(folder / "clip.mkv", frames=FRAMES, fps=100)
+    with loopback.serving() as web:
+        yield web.serve("clip.mkv", clip.read_bytes())
+
+
+def _coming_back(folder: Path) -> Source:
+    def gone() -> Source:
+        raise SourceLost("it does not come back")
+
+    return WatchedSource(ReconnectingSource(gone, name="camera", first=_camera(folder), most=0))
+
+
 CASES = {
     "arrays": Case(lambda _: ArraySource(map(numbered_image, range(FRAMES)), fps=25)),
     "arrays without a rate": Case(
@@ -122,7 +158,12 @@ CASES = {
     "file by OpenCV": Case(lambda folder: FileSource(_clip(folder))),
     "file by PyAV": Case(lambda folder: FileSource(_clip(folder), open_decoder=open_pyav)),
     "file in realtime": Case(lambda folder: FileSource(_clip(folder), options=REALTIME), live=True),
+    "file over HTTP": Case(lambda folder: _Served(_web_file(folder))),
+    "motion JPEG over HTTP": Case(
+        lambda _: _Served(mjpeg_server(frames=FRAMES, fps=100)), ends=False, live=True, ahead=True
+    ),
     "pictures": Case(_pictures, failed=1, timed=False),
+    "reconnecting": Case(_coming_back, failed=1, ends=False, live=True),
     "sequence": Case(_sequence),
     "synthetic live": Case(lambda _: SyntheticSource(f"frames={FRAMES},none@5,fps=200"), failed=1, live=True),
     "synthetic": Case(lambda _: SyntheticSource(f"frames={FRAMES},none@5,live=no"), failed=1),
@@ -193,7 +234,8 @@ def test_time_does_not_go_back(source: Source, case: Case) -> None:
     frames = _read(source, case)
     captured_ns = [frame.captured_ns for frame in frames]
     assert captured_ns == sorted(captured_ns)
-    assert before_ns <= captured_ns[0] <= captured_ns[-1] <= time.monotonic_ns()
+    assert case.ahead or before_ns <= captured_ns[0]
+    assert captured_ns[-1] <= time.monotonic_ns()
     assert [frame.epoch for frame in frames] == sorted(frame.epoch for frame in frames)
     for epoch in {frame.epoch for frame in frames}:
         times_s = [frame.pts_s for frame in frames if frame.epoch == epoch]

@@ -28,7 +28,7 @@ class Cameras:
         return self.opened[-1]
 
 
-@pytest.mark.parametrize("uri", ["0", "/dev/video7", "test:", "test:size=64x48"])
+@pytest.mark.parametrize("uri", ["0", "/dev/video7", "rtsp://camera/stream", "test:", "test:size=64x48"])
 def test_what_does_not_end_by_itself_is_live_and_is_not_opened(uri: str) -> None:
     assert kind_of(uri) == "live"
 
@@ -47,7 +47,7 @@ def test_files_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
     assert kind_of(str(tmp_path / "*.png")) == "picture"
 
 
-@pytest.mark.parametrize("uri", ["missing.mp4", "rtsp://camera/stream", "nothing-like-*.png"])
+@pytest.mark.parametrize("uri", ["missing.mp4", "foo://camera/stream", "nothing-like-*.png"])
 def test_what_cannot_be_opened_is_left_to_streamer_to_refuse(uri: str) -> None:
     assert kind_of(uri) == "video"
 

@@ -5,14 +5,17 @@ from pathlib import Path
 import cv2
 import pytest
 
+from streamer.clock import FakeClock
 from streamer.errors import ConfigError, SourceOpenError
 from streamer.sources import SourceOptions, devices, is_camera, open_source
 from streamer.sources.camera import CameraSource
 from streamer.sources.devices import Device
 from streamer.sources.file import FileSource
 from streamer.sources.images import PicturesSource
+from streamer.sources.reconnecting import ReconnectingSource
 from streamer.sources.sequence import SequenceSource
 from streamer.sources.synthetic import SyntheticSource
+from streamer.sources.watched import WatchedSource
 from tests.clips import write_clip, write_picture
 from tests.sources.stubs import StubCapture, pictures
 
@@ -51,9 +54,10 @@ def test_what_is_named_becomes_its_kind_of_source(tmp_path: Path) -> None:
 def test_numbers_and_device_files_are_cameras(monkeypatch: pytest.MonkeyPatch, uri: str, device: int | str) -> None:
     stub = StubCapture(pictures(1))
     monkeypatch.setattr(cv2, "VideoCapture", stub)
-    source = open_source(uri)
+    source = open_source(uri, SourceOptions(reconnect=False))
     source.close()
-    assert isinstance(source, CameraSource)
+    assert isinstance(source, WatchedSource)
+    assert isinstance(source._source, CameraSource)
     assert stub.opened_as[0] == device
 
 
@@ -90,7 +94,36 @@ def test_a_missing_camera_with_the_name_of_a_folder_says_how_to_name_the_folder(
     assert "camera" in error.what
 
 
-NETWORK = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp", "ftp"]
+def test_a_camera_comes_back_unless_it_shall_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", StubCapture(pictures(1)))
+    source = open_source("0")
+    source.close()
+    assert isinstance(source, WatchedSource)
+    assert isinstance(source._source, ReconnectingSource)
+    assert source.info.name == "camera 0"
+    monkeypatch.setattr(cv2, "VideoCapture", StubCapture([], opened=False))
+    assert "no such camera" in str(_refusal("9999"))
+    waiting = open_source("9999", SourceOptions(reconnect=True))
+    assert waiting.info.state == "connecting"
+    waiting.close()
+
+
+def test_a_camera_that_is_gone_is_not_asked_of_opencv_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def none(*arguments: object) -> StubCapture:
+        asked.append(arguments)
+        return StubCapture([], opened=False)
+
+    monkeypatch.setattr(cv2, "VideoCapture", none)
+    source = open_source("/dev/v4l/by-id/gone", SourceOptions(reconnect_max=3, reconnect=True), clock=FakeClock())
+    with pytest.raises(SourceOpenError, match="no such camera"):
+        list(source.frames())
+    assert len(asked) == 1
+
+
+STREAMS = ["rtsp", "RTSP", "rtsps", "http", "https", "rtmp", "srt", "udp", "tcp"]
+NETWORK = ["rtmpt", "ftp", "FTP", "smb", "mms"]
 OTHERS = [
     "file:/etc/passwd",
     "concat:a.ts|b.ts",
@@ -111,11 +144,20 @@ def cv2_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("cv2_untouched")
 @pytest.mark.parametrize("scheme", NETWORK)
-def test_a_network_stream_is_not_in_this_version_and_its_password_not_shown(scheme: str) -> None:
+def test_a_network_stream_of_another_kind_is_not_in_this_version_and_its_password_not_shown(scheme: str) -> None:
     error = _refusal(f"{scheme}://anna:s3cret@10.0.0.7/live?token=s3cret")
-    assert error.what == "network streams are not in this version"
+    assert error.what == "network streams of this kind are not in this version"
     assert "10.0.0.7" in str(error)
     assert "s3cret" not in str(error)
+
+
+@pytest.mark.usefixtures("cv2_untouched")
+@pytest.mark.parametrize("scheme", STREAMS)
+def test_a_stream_without_a_host_is_refused(scheme: str) -> None:
+    assert "host" in _refusal(f"{scheme}:///live?token=s3cret").what
+    with pytest.raises(SourceOpenError):
+        open_source(f"{scheme}:///live", SourceOptions(reconnect=True))
+    assert _refusal(f"{scheme}:anna:s3cret@10.0.0.7").where == f"{scheme.lower()}:..."
 
 
 @pytest.mark.usefixtures("cv2_untouched")

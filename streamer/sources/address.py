@@ -1,0 +1,96 @@
+"""Addresses of streams: which are allowed, what FFmpeg may reach from each, and how each is shown to people."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from streamer.errors import SourceOpenError
+from streamer.text import printable, redacted
+
+PROTOCOLS: dict[str, str] = {
+    **dict.fromkeys(("rtsp", "rtsps"), "rtsp,rtsps,rtp,srtp,udp,tcp,tls"),
+    **dict.fromkeys(("http", "https"), "http,https,httpproxy,tcp,tls,crypto"),
+    **dict.fromkeys(("rtmp", "rtmps"), "rtmp,rtmps,tcp,tls"),
+    "udp": "udp",
+    "rtp": "rtp,udp",
+    "tcp": "tcp",
+    "srt": "srt",
+}
+"""By scheme: what FFmpeg may use to read it, nested playlists and redirects included. None of it reads a file."""
+
+_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254")))
+"""Where clouds give machines their secrets: no camera lives there."""
+
+_ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Address:
+    """An address that is allowed. uri: as it was written, credentials included: for FFmpeg only.
+
+    name: for people and for `Frame.source`; user, password and secrets are masked.
+    """
+
+    uri: str
+    scheme: str
+    host: str
+    port: int | None
+
+    @property
+    def name(self) -> str:
+        return printable(redacted(self.uri), limit=256)
+
+    @property
+    def protocols(self) -> str:
+        """What FFmpeg may use, as its option `protocol_whitelist` has it."""
+        return PROTOCOLS[self.scheme]
+
+    @property
+    def is_playlist(self) -> bool:
+        """Whether it looks like HLS, which comes a segment at a time."""
+        return urlsplit(self.uri).path.lower().endswith(".m3u8")
+
+    def __repr__(self) -> str:
+        return f"Address({self.name!r})"
+
+
+def is_address(uri: str) -> bool:
+    """Whether `uri` names a stream of a kind that is allowed."""
+    match = _ADDRESS.match(uri)
+    return match is not None and match["scheme"].lower() in PROTOCOLS
+
+
+def parse_address(uri: str) -> Address:
+    """`uri` taken apart. Raises SourceOpenError: no host, a port that is none, an address that is refused."""
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise SourceOpenError("this is no address", where=_shown(uri), hint="like rtsp://HOST:PORT/PATH") from None
+    listens = parts.scheme in {"udp", "rtp", "srt"}  # udp://@:5004 waits for whoever sends
+    if not host and not (listens and port):
+        raise SourceOpenError("this address has no host", where=_shown(uri), hint="like rtsp://HOST:PORT/PATH")
+    if port is None and parts.scheme in {"tcp", "udp", "rtp", "srt"}:
+        raise SourceOpenError("this address has no port", where=_shown(uri), hint=f"like {parts.scheme}://HOST:PORT")
+    if any(ord(character) < ord(" ") for character in uri):
+        raise SourceOpenError("this address has control characters", where=_shown(uri))
+    if _is_metadata(host):
+        raise SourceOpenError("this address is refused: machines in a cloud get their secrets there", where=_shown(uri))
+    return Address(uri, parts.scheme, host, port)
+
+
+def _shown(uri: str) -> str:
+    """What cannot be taken apart may hold a password anywhere."""
+    shown = redacted(uri)
+    rest = shown.partition("://")[2].removeprefix("***@")
+    return shown if rest and "@" not in rest else f"{uri.partition(':')[0].lower()}:..."
+
+
+def _is_metadata(host: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip) in _METADATA

@@ -1,0 +1,87 @@
+"""Why a stream cannot be had, in words: FFmpeg gives a number, and sometimes not the right one.
+
+FFmpeg's own text is never passed on: it holds the address with its password.
+"""
+
+import errno
+import socket
+
+from streamer.errors import SourceLost, SourceOpenError
+from streamer.pyav import av
+from streamer.sources.address import Address
+
+_REFUSALS: tuple[tuple[type[av.FFmpegError], str, str | None], ...] = (
+    (av.HTTPUnauthorizedError, "401: it wants a user and a password", "SCHEME://USER:PASSWORD@HOST/..."),
+    (av.HTTPForbiddenError, "403: this is forbidden", "another user may be allowed"),
+    (av.HTTPNotFoundError, "404: there is no such stream", "is the path behind the host right?"),
+    (av.HTTPServerError, "the server has an error of its own (5xx)", None),
+    (av.HTTPClientError, "the server refuses the request (4xx)", None),
+    (av.ProtocolNotFoundError, "this PyAV is built without this protocol", None),
+)
+
+_REASONS = {
+    errno.ECONNREFUSED: ("connection refused", "is the server running, and the port right?"),
+    errno.EHOSTUNREACH: ("the host cannot be reached", "is it on, and in this network?"),
+    errno.ENETUNREACH: ("the network cannot be reached", None),
+    errno.ECONNRESET: ("the connection was reset", None),
+    errno.EIO: ("the connection broke off", None),
+    errno.EPIPE: ("the connection was closed", None),
+    errno.EADDRINUSE: ("another program listens there", None),
+    errno.EACCES: ("permission denied", None),
+    errno.EINVAL: ("this address, or what it sends on to, is not allowed or makes no sense", None),
+}
+
+_OVER_TLS = frozenset({"https", "rtsps", "rtmps"})
+
+_SRT_HINT = "ffmpeg -i srt://... -c copy -f mpegts tcp://127.0.0.1:5000?listen=1, and tcp://127.0.0.1:5000 here"
+
+
+def why_not_opened(error: Exception, address: Address, *, waited_s: float, timeout_s: float) -> SourceOpenError:
+    """The error for a stream that does not open: refused, no such host, 401, 403, 404, no answer, not a video, ..."""
+    what, hint = _reason(error, address, late=waited_s >= timeout_s, timeout_s=timeout_s)
+    return SourceOpenError(what, where=address.name, hint=hint)
+
+
+def why_lost(error: Exception, address: Address, *, waited_s: float, timeout_s: float) -> SourceLost:
+    """The error for a stream that was there."""
+    if isinstance(error, av.ExitError) or waited_s >= timeout_s:
+        return SourceLost(f"nothing came for {timeout_s:g} s", where=address.name, hint="--read-timeout")
+    what, _ = _REASONS.get(error_number(error), (_plain(error), None))
+    return SourceLost(what, where=address.name)
+
+
+def _reason(error: Exception, address: Address, *, late: bool, timeout_s: float) -> tuple[str, str | None]:
+    """What happened, and what to try."""
+    number = error_number(error)
+    if isinstance(error, av.ExitError) or late:
+        return f"no answer within {timeout_s:g} s", "--open-timeout"
+    for kind, what, hint in _REFUSALS:
+        if isinstance(error, kind):
+            return what, _SRT_HINT if address.scheme == "srt" else hint
+    if number == errno.EIO and _is_unknown(address):
+        return f"no such host: {address.host}", None
+    if number == errno.EIO and address.scheme in _OVER_TLS:
+        return "the connection broke off", "does the server speak TLS there, and is its certificate known here?"
+    if isinstance(error, (av.InvalidDataError, av.DemuxerNotFoundError, av.EOFError)):
+        return "it answers, but what it sends is not a video", None
+    return _REASONS.get(number, (_plain(error), None))
+
+
+def error_number(error: Exception) -> int:
+    """The errno; 0 where it has none."""
+    number = getattr(error, "errno", None)
+    return number if isinstance(number, int) else 0
+
+
+def _is_unknown(address: Address) -> bool:
+    """Whether the host's name is known to nobody: FFmpeg says "I/O error" of that too."""
+    try:
+        socket.getaddrinfo(address.host, address.port)
+    except (OSError, UnicodeError):
+        return True
+    return False
+
+
+def _plain(error: Exception) -> str:
+    """FFmpeg's words without the address behind them."""
+    return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -1,0 +1,237 @@
+"""Streams of real servers on this machine: what is read of each kind, how it ends, and what is left out."""
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from streamer.errors import SourceLost, SourceOpenError
+from streamer.frame import Frame
+from streamer.interfaces import Source
+from streamer.sources import SourceOptions, open_source
+from streamer.sources.backlog import Backlog
+from streamer.sources.network import NetworkSource
+from tests import loopback
+from tests.clips import number_of, write_clip
+from tests.streams import (
+    H264,
+    ffmpeg,
+    free_port,
+    mjpeg_server,
+    needs_ffmpeg,
+    rtsp_server,
+    ts_server,
+    wait_for,
+    wait_listening,
+)
+
+ONCE = SourceOptions(reconnect=False, open_timeout_s=1.0, read_timeout_s=1.0)
+PATIENT = SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=10.0)
+
+
+def _some(source: Source, count: int) -> list[Frame]:
+    try:
+        return list(islice(source.frames(), count))
+    finally:
+        source.close()
+
+
+def _in_order(frames: list[Frame]) -> bool:
+    times = [(frame.captured_ns, frame.index, frame.pts_s or 0.0) for frame in frames]
+    return times == sorted(times)
+
+
+def test_motion_jpeg_is_read_as_it_comes() -> None:
+    with mjpeg_server() as uri:
+        source = open_source(uri, PATIENT)
+        assert source.live
+        frames = _some(source, 10)
+    assert [number_of(frame.image) for frame in frames] == list(range(10))
+    assert frames[0].source == uri
+    assert frames[0].pts_s == 0.0
+    assert 0.2 < (frames[-1].pts_s or 0.0) < 5
+    assert source.info.kind == "stream"
+    assert "mjpeg over http" in source.info.decoder
+
+
+def test_a_transport_stream_over_tcp_is_read_and_ends_with_its_server() -> None:
+    with ts_server(seconds=1.0) as uri:
+        source = open_source(uri, PATIENT)
+        frames = list(source.frames())
+    assert len(frames) >= 20
+    assert _in_order(frames)
+    assert {frame.size_px for frame in frames} == {(160, 120)}
+    assert source.produced == frames[-1].index + 1
+
+
+def test_a_transport_stream_over_udp_is_read() -> None:
+    uri = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    with ffmpeg(*H264, "-f", "mpegts", f"{uri}?pkt_size=1316"):
+        frames = _some(open_source(uri, SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=1.0)), 10)
+    assert len(frames) == 10
+    assert _in_order(frames)
+
+
+def test_rtmp_is_read_without_waiting_for_a_sound_that_never_comes() -> None:
+    port = free_port()
+    uri = f"rtmp://127.0.0.1:{port}/live/camera"
+    with ffmpeg(*H264, "-f", "flv", "-listen", "1", uri):
+        wait_listening(port)
+        frames = _some(open_source(uri, PATIENT), 10)
+    assert len(frames) == 10
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_rtsp_is_read(transport: str) -> None:
+    options = SourceOptions(reconnect=False, open_timeout_s=10.0, rtsp_transport=transport)  # type: ignore[arg-type]
+    with rtsp_server() as uri:
+        source = open_source(uri, options)
+        assert source.info.size_px == (160, 120)
+        assert len(_some(source, 10)) == 10
+        with pytest.raises(SourceOpenError, match="404: there is no such stream"):
+            open_source(uri + "/nothing", PATIENT)
+
+
+def test_a_file_over_http_has_an_end_and_loses_nothing(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", frames=30)
+    with loopback.serving() as web:
+        source = open_source(web.serve("clip.mkv", clip.read_bytes()))
+        assert not source.live
+        frames = list(source.frames())
+    assert [number_of(frame.image) for frame in frames] == list(range(30))
+    assert [frame.pts_s for frame in frames] == pytest.approx([n / 10 for n in range(30)])
+    assert source.info.kind == "stream"
+
+
+def test_a_file_over_http_that_breaks_off_is_told(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", frames=40, fps=5, size_px=(320, 240))
+    with loopback.serving() as web:
+        source = open_source(web.serve("clip.mkv", clip.read_bytes(), faults=["truncate"]), ONCE)
+        frames: list[Frame] = []
+        with pytest.raises(SourceLost, match="broke off"):
+            frames.extend(source.frames())
+    assert 0 < len(frames) < 40
+
+
+def _hls(folder: Path, *, seconds: int = 4) -> Path:
+    needs_ffmpeg()
+    command = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25", *H264]
+    command += ["-t", str(seconds), "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod"]
+    subprocess.run([*command, str(folder / "vod.m3u8")], check=True)
+    return folder / "vod.m3u8"
+
+
+def test_hls_that_is_complete_loses_nothing(tmp_path: Path) -> None:
+    _hls(tmp_path)
+    with loopback.serving() as web:
+        for path in sorted(tmp_path.glob("vod*")):
+            web.serve(path.name, path.read_bytes())
+        source = open_source(web.root + "vod.m3u8")
+        assert not source.live
+        assert source.info.duration_s == pytest.approx(4.0)
+        assert len(list(source.frames())) == 100
+
+
+def test_live_hls_comes_at_its_own_speed_and_not_a_segment_at_a_time(tmp_path: Path) -> None:
+    playlist = _hls(tmp_path)
+    endless = playlist.read_text().replace("#EXT-X-ENDLIST", "").replace("#EXT-X-PLAYLIST-TYPE:VOD", "")
+    with loopback.serving() as web:
+        for path in sorted(tmp_path.glob("vod*")):
+            web.serve(path.name, path.read_bytes())
+        source = open_source(web.serve("live.m3u8", endless.encode()), PATIENT)
+        assert source.live
+        frames = _some(source, 20)
+    assert (frames[-1].pts_s or 0.0) == pytest.approx(19 / 25, abs=0.25)
+
+
+def test_a_server_that_says_nothing_is_left_after_the_timeout_and_the_closing_thread_does_not_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+        with pytest.raises(SourceOpenError, match=r"no answer within 0\.5 s"):
+            open_source(uri, SourceOptions(reconnect=False, open_timeout_s=0.5))
+        source = NetworkSource(uri, options=SourceOptions(open_timeout_s=1.0))
+        reader = threading.Thread(target=lambda: list(source.frames()))
+        reader.start()
+        source.close()
+        reader.join(0.5)
+        assert not reader.is_alive()
+
+
+def test_who_reads_slowly_gets_the_newest_and_the_rest_is_counted() -> None:
+    with mjpeg_server(fps=200) as uri:
+        source = NetworkSource(uri, options=PATIENT)
+        reading = source.frames()
+        first = next(reading)
+        wait_for(lambda: source._connection.produced > 200)
+        second = next(reading)
+        assert second.index - first.index > 100
+        assert source.produced == second.index + 1
+        source.close()
+
+
+def _decoded(reads: Iterable[tuple[int, int, int]]) -> list[int]:
+    """Which packets are decoded, a key frame each 12, of reads that waited and returned so, and their own time."""
+    backlog = Backlog()
+    decoded = []
+    for number, (waited_ns, now_ns, media_ns) in enumerate(reads):
+        backlog.read(waited_ns=waited_ns, now_ns=now_ns, media_ns=media_ns)
+        if backlog.wants(is_key=number % 12 == 0, now_ns=now_ns):
+            decoded.append(number)
+    return decoded
+
+
+MS = 1_000_000
+
+
+def test_pictures_are_left_out_only_while_no_read_has_to_wait() -> None:
+    # a read each 10 ms; from 100 to 250 nothing has to be waited for
+    decoded = _decoded((MS // 10 if 100 <= n < 250 else 9 * MS, 10 * n * MS, 10 * n * MS) for n in range(400))
+    skipped = sorted(set(range(400)) - set(decoded))
+    assert skipped[0] == 201
+    assert {number for number in decoded if 201 <= number < 250} <= set(range(0, 400, 12))
+    assert 1 <= sum(201 <= number < 250 for number in decoded) <= 3
+    assert skipped[-1] == 251
+    assert decoded[-148:] == list(range(252, 400))
+
+
+def test_a_picture_that_grows_old_is_noticed_also_where_a_busy_python_looks_like_a_wait() -> None:
+    # 25 fps that take 50 ms each to decode: every read takes 3 ms, and the stream is 10 ms later each time
+    decoded = _decoded((3 * MS, 50 * n * MS, 40 * n * MS) for n in range(300))
+    assert 95 <= len([number for number in decoded if number <= 101]) <= 102
+    assert all(number % 12 == 0 for number in decoded if number > 101)
+
+
+def test_a_server_that_paused_is_not_behind_for_ever() -> None:
+    # it stands still for 3 s, and goes on at its own speed
+    decoded = _decoded((9 * MS, 40 * n * MS + (3000 * MS if n >= 100 else 0), 40 * n * MS) for n in range(300))
+    assert len(set(range(300)) - set(decoded)) <= 12
+
+
+def test_what_concerns_files_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with mjpeg_server() as uri:
+        open_source(uri, SourceOptions(reconnect=False, stride=2)).close()
+    assert "stride: no effect on a stream" in caplog.text
+
+
+def test_a_signal_ends_the_first_connection() -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupted)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            uri = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
+            began = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(KeyboardInterrupt):
+                open_source(uri, SourceOptions(open_timeout_s=1.5, reconnect=True))
+            assert time.monotonic() - began < 1.2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,155 @@
+"""Streams of real servers on this machine: what is refused, what none can reach, and what is never told."""
+
+import logging
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from streamer.errors import ConfigError, SourceError, SourceOpenError
+from streamer.frame import Frame
+from streamer.interfaces import Source
+from streamer.sources import SourceOptions, open_source
+from streamer.sources.network import NetworkSource
+from tests import loopback
+from tests.clips import write_clip
+from tests.streams import (
+    free_port,
+    mjpeg_server,
+    rtsp_server,
+)
+
+ONCE = SourceOptions(reconnect=False, open_timeout_s=1.0, read_timeout_s=1.0)
+PATIENT = SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=10.0)
+
+
+def _some(source: Source, count: int) -> list[Frame]:
+    try:
+        return list(islice(source.frames(), count))
+    finally:
+        source.close()
+
+
+def test_rtsp_gets_the_password_and_says_when_it_is_wrong() -> None:
+    with rtsp_server(login=("anna", "s3cret")) as uri:
+        known = uri.replace("rtsp://", "rtsp://anna:s3cret@")
+        (frame,) = _some(open_source(known, PATIENT), 1)
+        assert frame.source == uri.replace("rtsp://", "rtsp://***@")
+        for other in (uri, known.replace("s3cret", "guess")):
+            with pytest.raises(SourceOpenError, match="401: it wants a user and a password"):
+                open_source(other, PATIENT)
+
+
+def test_a_certificate_is_looked_at_where_it_is_asked_for(tmp_path: Path) -> None:
+    try:
+        certificate = loopback.make_certificate(tmp_path)
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    clip = write_clip(tmp_path / "clip.mkv", frames=5).read_bytes()
+    verify, known = "tls_verify=1", f"ca_file={certificate[0]}"
+    with loopback.serving(certificate=certificate) as web:
+        uri = web.serve("clip.mkv", clip)
+        for options in ((), (verify, known)):
+            assert len(list(open_source(uri, SourceOptions(source_options=options)).frames())) == 5
+        with pytest.raises(SourceOpenError, match="certificate"):
+            open_source(uri, SourceOptions(source_options=(verify,)))
+
+
+def _web_error(status: int) -> str:
+    with loopback.serving() as web, pytest.raises(SourceOpenError) as caught:
+        open_source(web.serve("stream", status=status), ONCE)
+    return caught.value.what
+
+
+def test_why_it_cannot_be_opened_is_told() -> None:
+    told = [_web_error(status) for status in (401, 403, 404, 500)]
+    for uri in (f"tcp://127.0.0.1:{free_port()}", "http://no-such-host.invalid/", "srt://127.0.0.1:9"):
+        with pytest.raises(SourceOpenError) as caught:
+            open_source(uri, ONCE)
+        told.append(caught.value.what)
+    with loopback.serving() as web:
+        with pytest.raises(SourceOpenError) as caught:
+            open_source(web.serve("page", b"<html>a page</html>" * 99), ONCE)
+        told.append(caught.value.what)
+    begins = ["401", "403", "404", "the server has", "connection refused", "no such host", "this PyAV is", "it answers"]
+    assert [text.startswith(begin) for text, begin in zip(told, begins, strict=True)] == [True] * 8
+
+
+@pytest.mark.parametrize(
+    ("uri", "text"),
+    [
+        ("http://", "no host"),
+        ("rtsp:///path", "no host"),
+        ("http://a:99999/", "no address"),
+        ("tcp://[::1", "no address"),
+        ("http://a/\r\nX: y", "control characters"),
+        ("http://169.254.169.254/latest/meta-data", "refused"),
+        ("http://[::ffff:169.254.169.254]/", "refused"),
+    ],
+)
+def test_addresses_that_are_none_are_refused_unasked(uri: str, text: str) -> None:
+    with pytest.raises(SourceOpenError, match=text):
+        NetworkSource(uri)
+
+
+def _what_is_read(uri: str) -> list[Frame]:
+    with suppress(SourceError):
+        return list(open_source(uri, ONCE).frames())
+    return []
+
+
+def test_a_stream_reaches_no_file_and_no_other_protocol(tmp_path: Path) -> None:
+    secret = write_clip(tmp_path / "secret.ts", frames=30)
+    asked: list[str] = []
+    with loopback.serving() as web, loopback.serving() as other:
+        hit = other.serve("hit.ts", secret.read_bytes())
+        head = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n"
+        lists = {
+            "file.m3u8": f"{head}file://{secret}\n#EXT-X-ENDLIST\n",
+            "path.m3u8": f"{head}{secret}\n#EXT-X-ENDLIST\n",
+            "concat.m3u8": f"{head}concat:{secret}\n#EXT-X-ENDLIST\n",
+            "data.m3u8": f"{head}data:video/mp2t;base64,AAAA\n#EXT-X-ENDLIST\n",
+            "tcp.m3u8": f"{head}{hit.replace('http:', 'gopher:')}\n#EXT-X-ENDLIST\n",
+            "concat.txt": f"ffconcat version 1.0\nfile '{secret}'\n",
+        }
+        addresses = [web.serve(name, text.encode()) for name, text in lists.items()]
+        addresses.append(web.serve("sent.ts", status=302, location=f"file://{secret}"))
+        for uri in addresses:
+            assert _what_is_read(uri) == [], uri
+        asked += [path for path, _ in other.asked]
+        local = tmp_path / "local.m3u8"
+        local.write_text(f"{head}{hit}\n#EXT-X-ENDLIST\n")
+        assert _what_is_read(str(local)) == []
+        asked += [path for path, _ in other.asked]
+    assert asked == []
+
+
+def test_what_a_stream_may_reach_cannot_be_widened_by_options() -> None:
+    with pytest.raises(ConfigError, match="reach"):
+        SourceOptions(source_options=("protocol_whitelist=file",))
+
+
+SECRETS = ["rtsp://anna:s3cret@127.0.0.1:{port}/live", "http://anna:s3/cr@et@127.0.0.1:{port}/a?token=s3cret"]
+
+
+@pytest.mark.parametrize("pattern", SECRETS)
+def test_the_password_is_never_told(pattern: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    uri = pattern.format(port=free_port())
+    with pytest.raises(SourceOpenError) as caught:
+        open_source(uri, ONCE)
+    chain, error = "", caught.value
+    cause: BaseException | None = error
+    while cause is not None:
+        chain += repr(cause) + str(cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    assert "s3" not in chain + caplog.text
+
+
+def test_the_password_is_sent_and_in_no_name_of_the_frames() -> None:
+    with mjpeg_server() as uri:
+        source = open_source(uri.replace("http://", "http://anna:s3cret@") + "?token=s3cret", PATIENT)
+        (frame,) = _some(source, 1)
+    assert "s3cret" not in f"{source.info}{frame!r}"
+    assert "127.0.0.1" in source.info.name

@@ -1,0 +1,278 @@
+"""Coming back, with a clock that moves when somebody waits on it: what opens, fails and returns is written down."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from streamer.clock import FakeClock
+from streamer.errors import SourceError, SourceLost, SourceOpenError
+from streamer.frame import Frame
+from streamer.interfaces import Source, SourceInfo
+from streamer.sources.backoff import Backoff
+from streamer.sources.camera import CameraSource
+from streamer.sources.reconnecting import ReconnectingSource
+from tests.clips import numbered_image
+from tests.sources.stubs import StubCapture, pictures
+
+
+class Script:
+    """A source that gives `frames` at 10 a second, every 4th of which has no picture, and then ends or is lost."""
+
+    live = True
+
+    def __init__(self, clock: FakeClock, frames: int, cause: SourceError | None = None, *, epochs: int = 1) -> None:
+        self._clock = clock
+        self._frames = frames
+        self._cause = cause
+        self._epochs = epochs
+        self.produced = 0
+        self.closed = False
+        self.info = SourceInfo("camera", fps=10.0, size_px=(64, 48), decoder="script", kind="stream")
+
+    def frames(self) -> Iterator[Frame]:
+        for number in range(self._frames):
+            if self.closed:
+                return
+            self._clock.advance(0.1)
+            self.produced += 1
+            if number % 4 == 3:
+                continue
+            epoch = number * self._epochs // self._frames
+            now_ns = self._clock.now_ns()
+            yield Frame(numbered_image(number % 40), index=number, captured_ns=now_ns, pts_s=number / 10, epoch=epoch)
+        if self._cause is not None:
+            raise self._cause
+
+    def close(self) -> None:
+        self.closed = True
+
+
+LOST = SourceLost("it went away", where="camera")
+REFUSED = SourceOpenError("connection refused", where="camera")
+
+
+class Factory:
+    """Opens what is written down, one each time, and then nothing; a SourceError is raised.
+
+    opened_at_s: when it was asked.
+    """
+
+    def __init__(self, clock: FakeClock, *parts: Source | SourceError) -> None:
+        self._clock = clock
+        self._parts = iter(parts)
+        self.opened_at_s: list[float] = []
+
+    def __call__(self) -> Source:
+        self.opened_at_s.append(self._clock.now_ns() / 1e9)
+        part = next(self._parts, REFUSED)
+        if isinstance(part, SourceError):
+            raise part
+        return part
+
+
+def _source(
+    clock: FakeClock, *parts: Source | SourceError, first: Source | None = None, most: int | None = None
+) -> tuple[ReconnectingSource, Factory]:
+    factory = Factory(clock, *parts)
+    chance = random.Random(7)
+    return ReconnectingSource(factory, name="camera", first=first, most=most, clock=clock, chance=chance), factory
+
+
+def _until_given_up(source: ReconnectingSource) -> list[Frame]:
+    frames: list[Frame] = []
+    with pytest.raises(SourceError):
+        frames.extend(source.frames())
+    return frames
+
+
+def test_it_goes_on_as_one_stream_in_a_new_epoch() -> None:
+    clock = FakeClock()
+    source, _ = _source(clock, Script(clock, 8, LOST, epochs=2), REFUSED, first=Script(clock, 6, LOST), most=2)
+    frames = _until_given_up(source)
+    assert [frame.index for frame in frames] == [0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 12]
+    assert [frame.epoch for frame in frames] == [0] * 5 + [1] * 3 + [2] * 3
+    assert source.produced == 14
+    began_ns = frames[0].captured_ns
+    assert [frame.pts_s for frame in frames] == [(frame.captured_ns - began_ns) / 1e9 for frame in frames]
+    assert (frames[5].pts_s or 0) - (frames[4].pts_s or 0) > 0.4
+    assert source.info.reconnects == 1
+    assert source.info.state == "failed"
+
+
+def test_waits_are_doubled_up_to_half_a_minute_and_scattered() -> None:
+    waits = [Backoff(random.Random(seed)) for seed in range(200)]
+    rounds = [[backoff.next_s() for backoff in waits] for _ in range(9)]
+    for wanted_s, waits_s in zip([0.5, 1, 2, 4, 8, 16, 30, 30, 30], rounds, strict=True):
+        assert 0.8 * wanted_s <= min(waits_s) < 0.85 * wanted_s
+        assert 1.15 * wanted_s < max(waits_s) <= 1.2 * wanted_s
+
+
+def test_ten_seconds_of_frames_make_the_next_wait_short_again() -> None:
+    clock = FakeClock()
+    well, ill = Script(clock, 120, LOST), Script(clock, 50, LOST)
+    source, factory = _source(
+        clock, REFUSED, REFUSED, REFUSED, REFUSED, well, ill, REFUSED, first=Script(clock, 4, LOST), most=6
+    )
+    times_s = factory.opened_at_s
+    _until_given_up(source)
+    after_well_s = times_s[5] - (times_s[4] + 12.0)
+    after_ill_s = times_s[6] - (times_s[5] + 5.0)
+    assert after_well_s == pytest.approx(0.5, rel=0.21)
+    assert after_ill_s == pytest.approx(1.0, rel=0.21)
+
+
+def test_a_stream_that_flaps_is_not_asked_more_and_more_often() -> None:
+    """Row 13: up for 2 s, down for 2 s, ten minutes long."""
+    clock = FakeClock()
+    opened: list[float] = []
+
+    def flapping() -> Source:
+        now_s = clock.now_ns() / 1e9
+        opened.append(now_s)
+        if now_s > 600:
+            source.close()
+        if now_s % 4 < 2:
+            return Script(clock, max(1, int((2 - now_s % 4) * 10)), LOST)
+        raise REFUSED
+
+    source = ReconnectingSource(flapping, name="camera", clock=clock, chance=random.Random(7))
+    list(source.frames())
+    print(f"row 13: {len(opened)} opens in {clock.now_ns() / 1e9:.0f} s")
+    assert len(opened) <= 40
+
+
+def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = FakeClock()
+    gone = SourceOpenError("no such host", where="camera")
+    parts: list[Source | SourceError] = [REFUSED, REFUSED, REFUSED, gone, gone, Script(clock, 4, LOST)]
+    source, _ = _source(clock, *parts, first=Script(clock, 4, LOST), most=8)
+    _until_given_up(source)
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.partition(" after ")[0].partition(";")[0] for text in said] == [
+        "camera: it went away",
+        "camera: connection refused",
+        "camera: no such host",
+        "camera: back",
+        "camera: it went away",
+        "camera: connection refused",
+    ]
+
+
+def test_what_was_never_there_is_waited_for() -> None:
+    clock = FakeClock()
+    source, _ = _source(clock, REFUSED, REFUSED, Script(clock, 4, LOST), most=3)
+    assert source.info.state == "connecting"
+    frames = _until_given_up(source)
+    assert [frame.epoch for frame in frames] == [0, 0, 0]
+    assert source.info.reconnects == 0
+
+
+def test_the_states_are_told_with_the_time_and_the_cause() -> None:
+    clock = FakeClock()
+    seen: list[tuple[str, str]] = []
+
+    def look(source: Callable[[], ReconnectingSource]) -> Callable[[], Source]:
+        def opened() -> Source:
+            seen.append((source().info.state, source().info.detail))
+            raise REFUSED
+
+        return opened
+
+    source = ReconnectingSource(
+        look(lambda: source), name="camera", first=Script(clock, 4, LOST), most=2, clock=clock, chance=random.Random(7)
+    )
+    reading = source.frames()
+    next(reading)
+    assert (source.info.state, source.info.detail) == ("running", "")
+    clock.advance(3.0)
+    assert (source.info.state, source.info.detail) == ("stalled", "no frame for 3 s")
+    with pytest.raises(SourceOpenError):
+        list(reading)
+    assert seen == [
+        ("connecting", "no signal for 0 s, it went away"),
+        ("connecting", "no signal for 1 s, connection refused"),
+    ]
+    assert source.info.state == "failed"
+
+
+class _Held(Script):
+    """Gives one frame and then hangs, as a driver does, until it is closed."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock, 1)
+        self.hangs = threading.Event()
+        self._let_go = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        yield from super().frames()
+        self.hangs.set()
+        assert self._let_go.wait(30)
+
+    def close(self) -> None:
+        self._let_go.set()
+
+
+def test_close_ends_it_while_it_reads() -> None:
+    held = _Held(FakeClock())
+    source, factory = _source(FakeClock(), first=held)
+    reader = threading.Thread(target=lambda: list(source.frames()))
+    reader.start()
+    assert held.hangs.wait(10)
+    source.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert factory.opened_at_s == []
+    assert source.info.state == "ended"
+
+
+def test_close_ends_it_while_it_waits() -> None:
+    waiting = threading.Event()
+
+    class Clock(FakeClock):
+        def wait(self, event: threading.Event, timeout_s: float) -> bool:  # noqa: ARG002 - a wait that nothing shortens
+            waiting.set()
+            return event.wait(30)
+
+    clock = Clock()
+    source, factory = _source(clock, first=Script(clock, 2, LOST))
+    reader = threading.Thread(target=lambda: list(source.frames()))
+    reader.start()
+    assert waiting.wait(10)
+    source.close()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert factory.opened_at_s == []
+
+
+def test_what_opens_after_it_was_closed_is_closed_too() -> None:
+    clock = FakeClock()
+    late = Script(clock, 4)
+
+    def opened() -> Source:
+        source.close()
+        return late
+
+    source = ReconnectingSource(opened, name="camera", clock=clock)
+    assert list(source.frames()) == []
+    assert late.closed
+
+
+def test_a_camera_that_is_pulled_out_and_put_back_comes_back() -> None:
+    """Row 1, with a stub of the driver."""
+    clock = FakeClock()
+    stubs = [StubCapture(pictures(5)), StubCapture([], opened=False), StubCapture(pictures(5))]
+    stubs += [StubCapture([], opened=False)] * 2
+    plugged = iter(stubs)
+
+    def opened() -> Source:
+        return CameraSource(0, clock=clock, open_capture=next(plugged))
+
+    source = ReconnectingSource(opened, name="camera 0", first=opened(), most=3, clock=clock)
+    frames = _until_given_up(source)
+    assert [frame.index for frame in frames] == list(range(10))
+    assert [frame.epoch for frame in frames] == [0] * 5 + [1] * 5
+    assert [stub.releases for stub in stubs[:3]] == [1, 1, 1]
