@@ -18,15 +18,15 @@ from streamer.sinks.encoders import ENCODERS, trial
 
 def test_the_encoders_of_the_wheel_encode() -> None:
     assert [trial(name) for name in ("libx264", "mjpeg", "libvpx-vp9")] == [None] * 3
-    assert [names[0] for names in ENCODERS.values()] == ["libx264", "libx265", "libsvtav1", "libvpx-vp9", "mjpeg"]
+    assert [names[-1] for names in ENCODERS.values()] == ["libx264", "libx265", "libsvtav1", "libvpx-vp9", "mjpeg"]
 
 
 def test_an_encoder_that_is_not_there_says_so() -> None:
-    assert trial("nothing") == "it is not in this build of FFmpeg"
+    assert trial("nothing") == "not in this PyAV"
     assert GROUPS["encoders"].check("encoder h264 (nothing)") == Finding(
         "encoder h264 (nothing)",
         "broken",
-        "it is not in this build of FFmpeg",
+        "not in this PyAV",
         "pip install --force-reinstall av",
     )
 
