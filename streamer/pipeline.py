@@ -27,7 +27,7 @@ from streamer.flow.lane import Lane
 from streamer.flow.meters import Meters
 from streamer.flow.newest import Newest
 from streamer.flow.report import Ending, Report
-from streamer.flow.stage import Stage
+from streamer.flow.stage import Stage, Work
 from streamer.flow.supervisor import TICK_S, Supervisor
 from streamer.flow.tally import Tally
 from streamer.flow.turns import Turns
@@ -155,6 +155,7 @@ class Pipeline:
             )
 
         self._capturing: Stage | None = None
+        self._awaited: Work | None = None
         self._supervisor = Supervisor(grace_s=grace_s, stall_s=stall_s)
         self._ended: Ending = "end of stream"
         self._detail = ""
@@ -453,12 +454,17 @@ class Pipeline:
             self._publish_status(now_ns)
 
     def _give_patience(self) -> None:
-        """What a source says of itself, that it waits for its next try, is no stall of ours."""
-        info = self._source.info
-        away = info.state in {"connecting", "waiting"}
+        """What a source says of itself, that it waits for its next try, is no stall of ours.
+
+        Nor is the read that began meanwhile, which may not have returned yet when the source is back.
+        """
+        if self._capturing is None:
+            return
+        info, work = self._source.info, self._capturing.work
+        if info.state in {"connecting", "waiting"}:
+            self._awaited = work
         slow_ns = round(SLOW_FRAMES * NS_PER_S / info.fps) if info.fps else 0
-        if self._capturing is not None:
-            self._capturing.patience_ns = AWAY_NS if away else slow_ns
+        self._capturing.patience_ns = AWAY_NS if work is not None and work is self._awaited else slow_ns
 
     def _publish_status(self, now_ns: int) -> None:
         self._status, self._status_ns = self.status, now_ns
