@@ -3,6 +3,7 @@
 Labels, names and addresses are written by strangers: everything of theirs that reaches a reader passes through here.
 """
 
+import os
 import re
 import unicodedata
 from urllib.parse import urlsplit
@@ -50,3 +51,8 @@ def safe_file_name(text: str) -> str:
         text = f"{address.hostname or ''}{address.path}"
     name = _UNSAFE_IN_NAMES.sub("_", printable(text)).strip("._")
     return name or "unnamed"
+
+
+def local_name(path: str) -> str:
+    """`path` so that FFmpeg can take it for nothing but a file: of a relative one, `concat:a`, it makes a protocol."""
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links

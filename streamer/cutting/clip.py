@@ -20,7 +20,7 @@ from streamer.cutting.placing import beside
 from streamer.errors import SinkError, SourceOpenError
 from streamer.pyav import av
 from streamer.sinks.outfile import failure, refuse_input
-from streamer.sources.decoding import local_name
+from streamer.text import local_name
 
 _OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 """Tags that are true of a file, and not of what is in it."""

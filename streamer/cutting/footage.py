@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from streamer.errors import SourceError, SourceOpenError
 from streamer.pyav import VideoFrame, VideoStream, av
-from streamer.sources.decoding import local_name
 from streamer.sources.probing import refuse_non_video
+from streamer.text import local_name
 
 _MARGINS_S = (0, 2, 15, 120)
 """How far before the wanted time a seek aims, in turn, until a keyframe is met; then comes the beginning."""

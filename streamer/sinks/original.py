@@ -12,7 +12,7 @@ from pathlib import Path
 
 from streamer.pyav import VideoFrame, VideoStream, av
 from streamer.sinks.colours import Tags
-from streamer.text import printable
+from streamer.text import local_name, printable
 
 logger = logging.getLogger(__name__)
 
@@ -121,11 +121,6 @@ def shown_until_s(original: Original, last_s: float) -> float | None:
         return None
     time_s, length_s = max(ends_s, default=(0.0, 0.0))
     return time_s + length_s if abs(time_s - last_s) < _SAME_TIME_S else None
-
-
-def local_name(path: str) -> str:
-    """`path` so that FFmpeg can take it for nothing but a file: of a relative one, `concat:a`, it makes a protocol."""
-    return str(Path(path).absolute())
 
 
 def _upright_aspect(stream: VideoStream, frame: VideoFrame) -> Fraction | None:

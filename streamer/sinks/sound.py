@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from streamer.pyav import AudioCodecContext, AudioStream, OutputContainer, Packet, av
 from streamer.sinks.containers import Container
 from streamer.sinks.options import AudioMode
-from streamer.sinks.original import Original, local_name
+from streamer.sinks.original import Original
 from streamer.sinks.tracks import CopiedTrack, EncodedTrack, Track
-from streamer.text import printable
+from streamer.text import local_name, printable
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class Sound:
     def rest(self, end_s: float) -> Iterator[Packet]:
         """The last packets: up to `end_s`, where the last frame ends; to the end of the sound, if it was the file's."""
         last_s = self._last_wanted_s(end_s)
+        while not self._ended and (end_s := end_s + _AHEAD_S) < last_s:  # in steps: what is read waits in memory
+            yield from self.until(end_s)
         yield from self.until(last_s)
         for index, track in list(self._tracks.items()):
             yield from self._unless_it_fails(index, track.flush())

@@ -7,7 +7,7 @@ sound that goes on when the pictures have ended. So the packets are counted, whi
 from typing import Any
 
 from streamer.pyav import av
-from streamer.sources.decoding import local_name
+from streamer.text import local_name
 
 _TOLERATED_FRAMES = 2
 _TOLERATED_S = 0.5

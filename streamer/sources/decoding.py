@@ -1,7 +1,6 @@
 """What FileSource needs of a decoder, and what of a container's header can be believed."""
 
 import math
-import os
 from typing import Protocol
 
 from streamer.frame import Image
@@ -50,8 +49,3 @@ def believable_fps(fps: float) -> float | None:
 def believable_count(frames: float, *, fps: float | None) -> int | None:
     """`frames`, or None; OpenCV makes it from the rate where a container does not say, so it needs a believable one."""
     return round(frames) if fps is not None and math.isfinite(frames) and 0 < frames < MAX_FRAMES else None
-
-
-def local_name(path: str) -> str:
-    """`path` so that FFmpeg can take it for nothing but a file: of a relative one, `concat:a`, it makes a protocol."""
-    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links

@@ -7,7 +7,8 @@ import cv2
 from streamer.errors import SourceLost
 from streamer.frame import Image
 from streamer.sources.bgr import to_bgr
-from streamer.sources.decoding import believable_count, believable_fps, local_name
+from streamer.sources.decoding import believable_count, believable_fps
+from streamer.text import local_name
 
 
 class OpenCvDecoder:

@@ -7,7 +7,8 @@ from streamer.errors import SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, VideoFrame, VideoStream, av
 from streamer.sources.converting import Converter
-from streamer.sources.decoding import believable_count, believable_fps, local_name
+from streamer.sources.decoding import believable_count, believable_fps
+from streamer.text import local_name
 
 _NEAR_BT709 = frozenset({0, 1, 2, 3, 5, 6, 7})
 """Primaries, as H.273 numbers them, that are none, or those of BT.709 and of old television."""
