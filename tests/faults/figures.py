@@ -1,0 +1,22 @@
+"""What a row of the table of faults came to: printed, and kept for `scripts/faults` where that asked for it."""
+
+import json
+import os
+from pathlib import Path
+
+REPORT = "STREAMER_FAULTS_REPORT"
+"""The variable that names the file, JSON lines, to which figures are added."""
+
+
+def report(row: int, figure: str, *, line: str, passed: bool) -> None:
+    """Say `figure`, what was measured of `row`, and whether it is within `line`, what it has to pass.
+
+    A test asserts counts and outcomes itself, and holds times to a multiple of the line, because machines are noisy;
+    here they are judged by the line as it stands. A row may report several figures: all have to pass.
+    """
+    print(f"row {row}: {figure} ({line}): {'pass' if passed else 'FAIL'}")
+    if path := os.environ.get(REPORT):
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").removesuffix(" (call)")
+        entry = {"row": row, "figure": figure, "line": line, "passed": passed, "test": test}
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
