@@ -240,7 +240,8 @@ class Ledger:
     inferred: passed on with what the detector saw on this very frame.
     carried: passed on under the detections of an older frame: the detector was busy (live only), or looks at every Nth
         frame only.
-    dropped: discarded on the way: neither drawn, nor shown, nor kept.
+    dropped: discarded on the way, or left out by a source that gave more than could be taken: neither drawn, nor shown,
+        nor kept.
     failed: unusable when captured, or the detector raised.
     in_flight: under way.
     shown, recorded: frames that reached the window, and a recording or pictures; they are counted above as well.

@@ -33,6 +33,7 @@ class SourceInfo:
     duration_s: the same as time.
     decoder: what decodes it, for people: `OpenCV`, `PyAV (OpenCV cannot decode av1)`.
     state, detail: how it is now, and what there is to say of it; reconnects: how often it came back.
+    left_out: frames of `produced` that were good, and too many: more came than could be taken.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SourceInfo:
     state: SourceState = "running"
     detail: str = ""
     reconnects: int = 0
+    left_out: int = 0
 
     @property
     def several(self) -> bool:

@@ -169,7 +169,8 @@ class Pipeline:
     def ledger(self) -> Ledger:
         """The books as they stand; from any thread."""
         recorded = sum(lane.sink.written for lane in self._lanes if lane.sink.role == "record")
-        return self._tally.ledger(recorded=recorded, reconnects=self._source.info.reconnects)
+        info = self._source.info
+        return self._tally.ledger(recorded=recorded, reconnects=info.reconnects, left_out=info.left_out)
 
     @property
     def status(self) -> Status:

@@ -181,6 +181,12 @@ class TestTally:
         tally.close()
         assert tally.ledger() == Ledger(produced=4, dropped=1, failed=3)
 
+    def test_what_its_source_left_out_was_dropped_and_not_broken(self) -> None:
+        tally = Tally()
+        tally.unusable(5)
+        assert tally.ledger(left_out=3) == Ledger(produced=5, dropped=3, failed=2)
+        assert tally.ledger(left_out=9) == Ledger(produced=5, dropped=5)
+
 
 class TestWatchdog:
     def stage(self, *, patience_ns: int = 0) -> Stage:

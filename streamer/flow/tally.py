@@ -32,6 +32,7 @@ class Tally:
         self._pending: dict[int, _Fate] = {}
         self._counts = {"inferred": 0, "carried": 0, "dropped": 0, "failed": 0}
         self._produced = 0
+        self._unusable = 0
         self._shown = 0
 
     def captured(self, index: int) -> None:
@@ -45,6 +46,7 @@ class Tally:
         with self._lock:
             self._produced += count
             self._counts["failed"] += count
+            self._unusable += count
 
     def detected(self, index: int, outcome: Detected) -> None:
         """What the detector's side made of the frame; the first outcome counts."""
@@ -79,16 +81,20 @@ class Tally:
         with self._lock:
             self._shown += 1
 
-    def ledger(self, *, recorded: int = 0, reconnects: int = 0) -> Ledger:
-        """The books as they stand."""
+    def ledger(self, *, recorded: int = 0, reconnects: int = 0, left_out: int = 0) -> Ledger:
+        """The books as they stand. left_out: so many of the unusable ones were good, and dropped by their source."""
         with self._lock:
+            counts = self._counts.copy()
+            left_out = min(left_out, self._unusable)  # the source may know of some before their gap is seen
+            counts["failed"] -= left_out
+            counts["dropped"] += left_out
             return Ledger(
                 produced=self._produced,
                 in_flight=len(self._pending),
                 shown=self._shown,
                 recorded=recorded,
                 reconnects=reconnects,
-                **self._counts,
+                **counts,
             )
 
     def _settle(self, index: int, fate: _Fate) -> None:

@@ -80,6 +80,7 @@ class Connection:
         self._converter: Converter | None = None
         self._said_skipping = False
         self._undecodable = 0
+        self._skipped = 0
         self._thread = threading.Thread(target=self._run, name="streamer-network")
         self._thread.start()
 
@@ -87,6 +88,11 @@ class Connection:
     def closed(self) -> bool:
         """Whether it was closed from here; a server that closes it ends `pictures`."""
         return self._closing.is_set()
+
+    @property
+    def left_out(self) -> int:
+        """Frames that were not decoded, or not taken in time, because more came."""
+        return self._skipped + self._pictures.dropped
 
     def wait_open(self) -> Facts | None:
         """Wait until it is open; None if it is closed. Raises SourceOpenError."""
@@ -224,6 +230,7 @@ class Connection:
             return None
         if backlog is not None and not backlog.wants(is_key=packet.is_keyframe, now_ns=self._clock.now_ns()):
             self.produced += 1
+            self._skipped += 1
             self._say_skipping()
             return []
         try:

@@ -61,6 +61,7 @@ class NetworkSource:
             duration_s=facts.duration_s,
             decoder=facts.decoder,
             kind="stream",
+            left_out=self._connection.left_out,
         )
 
     def wait_open(self) -> None:

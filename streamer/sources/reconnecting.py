@@ -71,6 +71,7 @@ class ReconnectingSource:
         self._absence: _Absence | None = None if first else _Absence(self._clock.now_ns())
         self._reconnects = 0
         self._before = 0
+        self._left_out_before = 0
         self._produced = 0
         self._epoch = -1
         self._first_ns: int | None = None
@@ -84,8 +85,17 @@ class ReconnectingSource:
     def info(self) -> SourceInfo:
         """That of what is or was open last, with the state; from any thread."""
         state, detail = self._state_now()
+        with self._lock:
+            current_left_out = 0 if self._current is None else self._current.info.left_out
+            left_out = self._left_out_before + current_left_out
         return replace(
-            self._info, frame_count=None, duration_s=None, state=state, detail=detail, reconnects=self._reconnects
+            self._info,
+            frame_count=None,
+            duration_s=None,
+            state=state,
+            detail=detail,
+            reconnects=self._reconnects,
+            left_out=left_out,
         )
 
     def frames(self) -> Iterator[Frame]:
@@ -166,6 +176,8 @@ class ReconnectingSource:
     def _wait(self, cause: SourceError) -> None:
         """Wait until the next try is due, or it is closed. Raises `cause` when there is no next try."""
         with self._lock:
+            if self._current is not None:
+                self._left_out_before += self._current.info.left_out
             self._current = None
         if self._most is not None and self._backoff.tries >= self._most:
             self._state = "failed"

@@ -173,6 +173,7 @@ def test_who_reads_slowly_gets_the_newest_and_the_rest_is_counted() -> None:
         assert second.index - first.index > 100
         assert source.produced == second.index + 1
         source.close()
+    assert source.info.left_out >= second.index - first.index - 1  # and what came until it was closed
 
 
 def _decoded(reads: Iterable[tuple[int, int, int]]) -> list[int]:

@@ -4,6 +4,8 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 
@@ -100,6 +102,16 @@ def test_it_goes_on_as_one_stream_in_a_new_epoch() -> None:
     assert (frames[5].pts_s or 0) - (frames[4].pts_s or 0) > 0.4
     assert source.info.reconnects == 1
     assert source.info.state == "failed"
+
+
+def test_what_each_connection_left_out_is_added_up() -> None:
+    clock = FakeClock()
+    first, second = Script(clock, 6, LOST), Script(clock, 8, LOST)
+    first.info, second.info = replace(first.info, left_out=1), replace(second.info, left_out=2)
+    source, _ = _source(clock, second, first=first, most=1)
+    seen = [(frame.epoch, source.info.left_out) for frame in islice(source.frames(), 11)]
+    assert set(seen) == {(0, 1), (1, 3)}
+    assert source.info.left_out == 3
 
 
 def test_waits_are_doubled_up_to_half_a_minute_and_scattered() -> None:
