@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Days of a camera that comes and goes, in an hour: does the program grow?
 
-    python scripts/soak.py [--minutes 60] [--warm-up 10] [--speed 5] [--every 60] [--fps 30] [--size 320x240]
+    python scripts/bench/soak.py [--minutes 60] [--warm-up 10] [--speed 5] [--every 60] [--fps 30] [--size 320x240]
                            [--json FILE] [--keep-in DIR] [-- ARGUMENT...]
 
 ffmpeg sends a test picture and a tone as MPEG-TS, `--speed` times faster than its clock, and is killed every `--every`
@@ -33,6 +33,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from slopes import Slope, slope
+
 SAMPLE_S = 5.0
 AWAY_S = 2.0
 """How long there is no server."""
@@ -52,14 +54,6 @@ class Sample:
     anonymous_mb: float
     descriptors: int
     threads: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slope:
-    """Growth an hour, and the half width of its interval at 95 %."""
-
-    per_h: float
-    within: float
 
 
 @dataclass(slots=True)
@@ -145,28 +139,6 @@ def sample(pid: int, at_s: float) -> Sample:
         descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208 - the names alone
         threads=int(status["Threads"]),
     )
-
-
-def slope(times_s: Sequence[float], values: Sequence[float]) -> Slope:
-    """Least squares; the half width is infinite for fewer than three values."""
-    if len(values) < 3:
-        return Slope(math.nan, math.inf)
-    per_s, begin = statistics.linear_regression(times_s, values)
-    middle = statistics.fmean(times_s)
-    spread = sum((at - middle) ** 2 for at in times_s)
-    errors = sum((value - begin - per_s * at) ** 2 for at, value in zip(times_s, values, strict=True))
-    freedom = len(values) - 2
-    within = student_t(freedom) * math.sqrt(errors / freedom / spread)
-    return Slope(round(per_s * 3600, 3), round(within * 3600, 3))
-
-
-def student_t(freedom: int) -> float:
-    """The quantile at .975 of Student's t (Cornish and Fisher's expansion; within 0.1 % from 8 degrees on)."""
-    z = statistics.NormalDist().inv_cdf(0.975)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def cycles(samples: Sequence[Sample], cycle_s: float) -> list[list[Sample]]:
