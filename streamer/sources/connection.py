@@ -140,7 +140,8 @@ class Connection:
     def _open(self) -> InputContainer:
         timeout_s = self._options.open_timeout_s
         told = _ffmpeg_options(self._address, self._options)
-        way = self._way = way_to(self._address, told, timeout_s=timeout_s, closing=self._closing)
+        timeouts_s = timeout_s, self._patience_s
+        way = self._way = way_to(self._address, told, timeouts_s=timeouts_s, closing=self._closing)
         if self._closing.is_set():
             way.close()
         began_ns = self._clock.now_ns()
@@ -150,7 +151,7 @@ class Connection:
                 mode="r",
                 format=way.format,
                 options=way.options,
-                timeout=(timeout_s, self._patience_s),
+                timeout=timeouts_s,
                 metadata_errors="ignore",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -229,13 +230,16 @@ class Connection:
         """The next packet; None at the end. Raises SourceLost."""
         began_ns = self._clock.now_ns()
         try:
-            return next(packets, None)
+            packet = next(packets, None)
         except (av.FFmpegError, OSError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
             failure = None if self._way is None else self._way.reason(error)
             raise why_lost(
                 error, self._address, waited_s=waited_s, timeout_s=self._patience_s, failure=failure
             ) from None
+        if packet is None and self._way is not None and (lost := self._way.why_ended()):
+            raise lost
+        return packet
 
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
         """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""

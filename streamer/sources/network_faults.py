@@ -38,8 +38,6 @@ _LASTING: tuple[type[av.FFmpegError], ...] = (
 """What waiting does not mend, of an address that never gave a picture. 404 is not among them: many servers say it of a
 stream that nobody sends yet."""
 
-_SRT_HINT = "ffmpeg -i srt://... -c copy -f mpegts tcp://127.0.0.1:5000?listen=1, and tcp://127.0.0.1:5000 here"
-
 
 def why_not_opened(
     error: Exception,
@@ -87,7 +85,7 @@ def _reason(error: Exception, address: Address, *, late: bool, timeout_s: float)
         return f"no answer within {timeout_s:g} s", "--open-timeout"
     for kind, what, hint in _REFUSALS:
         if isinstance(error, kind):
-            return what, _SRT_HINT if address.scheme == "srt" else hint
+            return what, hint
     if number == errno.EIO and address.scheme in OVER_TLS:
         return "the connection broke off", "does the server speak TLS there?"
     if isinstance(error, (av.InvalidDataError, av.DemuxerNotFoundError, av.EOFError)):

@@ -4,6 +4,7 @@ Called by connection.py, on its thread; `close` comes from any.
 """
 
 import errno
+import functools
 import os
 import socket
 import threading
@@ -11,12 +12,14 @@ from contextlib import suppress
 from typing import Protocol
 
 from streamer.errors import SourceError, SourceOpenError, SourceRefused
+from streamer.pyav import av
 from streamer.sources.address import Address
 from streamer.sources.dialling import Dialler
 from streamer.sources.gate import Gate
 from streamer.sources.network_faults import error_number
 from streamer.sources.reach import why_refused
 from streamer.sources.resolving import NotResolved, addresses_of
+from streamer.sources.srt import SrtWay
 from streamer.sources.trust import HINT, OVER_TLS, tls_options, why_untrusted
 
 _PORTS = {"https": 443, "rtsps": 322, "rtmps": 443}
@@ -44,6 +47,9 @@ class Way(Protocol):
     def reason(self, error: Exception) -> SourceError | OSError | None:
         """What is better known here than in FFmpeg of why it failed with `error`."""
 
+    def why_ended(self) -> SourceError | None:
+        """Why what was open came to its end, where it did not end by itself."""
+
     def close(self) -> None:
         """Let it go: reads end. Idempotent, from any thread."""
 
@@ -51,8 +57,14 @@ class Way(Protocol):
         """Wait until all of it has ended, once it is closed."""
 
 
-def way_to(address: Address, options: dict[str, str], *, timeout_s: float, closing: threading.Event) -> Way:
-    """The way to `address`. options: FFmpeg's. Raises SourceOpenError: no such host, refused."""
+def way_to(
+    address: Address, options: dict[str, str], *, timeouts_s: tuple[float, float], closing: threading.Event
+) -> Way:
+    """The way to `address`. options: FFmpeg's. timeouts_s: for opening, and for each read.
+
+    Raises SourceOpenError: no such host, refused, no program for it.
+    """
+    timeout_s, _ = timeouts_s
     if address.scheme in OVER_TLS | {"http"}:
         # A page without TLS may lead to one with it.
         options = tls_options(options)
@@ -60,6 +72,9 @@ def way_to(address: Address, options: dict[str, str], *, timeout_s: float, closi
         return _Gated(address, options, timeout_s=timeout_s, closing=closing)
     if address.host and not address.listens:
         _judge(address, timeout_s=timeout_s, closing=closing)
+    if address.scheme == "srt" and not _pyav_has_srt():
+        given = {name: value for name, value in options.items() if name != "protocol_whitelist"}
+        return SrtWay(address, given, timeouts_s=timeouts_s, closing=closing)
     return _Direct(address, options, timeout_s=timeout_s)
 
 
@@ -77,6 +92,7 @@ class _Direct:
     def reason(self, error: Exception) -> SourceError | None:
         return _distrust(error, self._address, self.options, timeout_s=self._timeout_s)
 
+    def why_ended(self) -> None: ...
     def close(self) -> None: ...
     def join(self) -> None: ...
 
@@ -102,11 +118,23 @@ class _Gated:
         known = self._gate.failure
         return known or _distrust(error, self._address, self.options, timeout_s=self._timeout_s)
 
+    def why_ended(self) -> None: ...
     def close(self) -> None:
         self._gate.close()
 
     def join(self) -> None:
         self._gate.join()
+
+
+@functools.cache
+def _pyav_has_srt() -> bool:
+    try:
+        av.open("srt://")  # no address: it is refused, by SRT itself or because it is not there
+    except av.ProtocolNotFoundError:
+        return False
+    except (av.FFmpegError, OSError, ValueError):
+        return True
+    return True
 
 
 def _gate_for_all() -> None:

@@ -49,7 +49,7 @@ def _web_error(status: int) -> str:
 
 def test_why_it_cannot_be_opened_is_told() -> None:
     told = [_web_error(status) for status in (401, 403, 404, 500)]
-    for uri in (f"tcp://127.0.0.1:{free_port()}", "http://no-such-host.invalid/", "srt://127.0.0.1:9"):
+    for uri in (f"tcp://127.0.0.1:{free_port()}", "http://no-such-host.invalid/", "rtsp://no-such-host.invalid/"):
         with pytest.raises(SourceOpenError) as caught:
             open_source(uri, ONCE)
         told.append(caught.value.what)
@@ -57,7 +57,7 @@ def test_why_it_cannot_be_opened_is_told() -> None:
         with pytest.raises(SourceOpenError) as caught:
             open_source(web.serve("page", b"<html>a page</html>" * 99), ONCE)
         told.append(caught.value.what)
-    begins = ["401", "403", "404", "the server has", "connection refused", "no such host", "this PyAV is", "it answers"]
+    begins = ["401", "403", "404", "the server has", "connection refused", "no such host", "no such host", "it answers"]
     assert [text.startswith(begin) for text, begin in zip(told, begins, strict=True)] == [True] * 8
 
 
