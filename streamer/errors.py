@@ -4,6 +4,7 @@
     |-- ConfigError           2   a flag, a variable or a file of settings is wrong
     |-- SourceError           3   frames cannot be had
     |   |-- SourceOpenError       ... from the start: missing, empty, unreadable, refused
+    |   |   `-- SourceRefused       ... and waiting mends nothing: a wrong password, not a video, not allowed
     |   `-- SourceLost            ... any more: the camera went away in mid-stream
     |-- ModelError            4   a model cannot be used
     |   |-- ModelLoadError        ... it is missing, damaged or of no known form
@@ -60,6 +61,10 @@ class SourceError(StreamerError):
 
 class SourceOpenError(SourceError):
     """The source cannot be opened at all."""
+
+
+class SourceRefused(SourceOpenError):
+    """The source cannot be opened, and waiting will not change that."""
 
 
 class SourceLost(SourceError):

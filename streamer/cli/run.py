@@ -10,7 +10,7 @@ import typer
 
 from streamer.cli.flags import Flags
 from streamer.cli.logs import Outlet, logging_to
-from streamer.cli.signals import SIGINT_EXIT, Interrupted, Signals
+from streamer.cli.signals import PATIENCE_S, SIGINT_EXIT, Interrupted, Signals, leave_if_held
 from streamer.config import Resolved, Settings, resolve
 from streamer.errors import ConfigError
 
@@ -23,10 +23,12 @@ def run_verb(flags: Flags) -> None:
     settings = resolved.settings
     _require(settings)
     outlet = Outlet()
-    with logging_to(outlet, level=_level(settings), as_json=settings.log_json), Signals() as signals:
-        for warning in resolved.warnings:
-            logger.warning("%s", warning)
-        code = _run(resolved, outlet=outlet, signals=signals)
+    with logging_to(outlet, level=_level(settings), as_json=settings.log_json):
+        with Signals(patience_s=PATIENCE_S) as signals:
+            for warning in resolved.warnings:
+                logger.warning("%s", warning)
+            code = _run(resolved, outlet=outlet, signals=signals)
+        leave_if_held(code, name="streamer-")
     raise typer.Exit(code)
 
 

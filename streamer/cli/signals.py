@@ -4,6 +4,7 @@ A thread hears of signals through the interpreter's wake-up file, because the ma
 library for seconds, and Python's own handlers run on the main thread only. Called by the verbs that run something.
 """
 
+import logging
 import os
 import select
 import signal
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
+
+logger = logging.getLogger(__name__)
 
 SIGINT_EXIT = 130
 
@@ -40,6 +43,27 @@ def leave_now(code: int) -> None:
     os._exit(code)
 
 
+PATIENCE_S = 5.0
+"""What opens has so long to notice that it is no longer wanted."""
+
+LINGER_S = 0.5
+
+
+def leave_if_held(code: int, *, name: str, leave: Callable[[int], None] = leave_now) -> None:
+    """Leave by `leave` where threads called `name...` live on, for which the interpreter would wait at its end.
+
+    FFmpeg may stand in a look-up of a name, which nothing ends.
+    """
+    deadline_s = time.monotonic() + LINGER_S
+    for thread in threading.enumerate():
+        if thread.name.startswith(name) and not thread.daemon:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+            if thread.is_alive():
+                logger.debug("%s is left behind", thread.name)
+                leave(code)
+                return
+
+
 ECHO_S = 0.1
 """What comes again so soon after the first is the same signal: `timeout` sends it to its child and to their group."""
 
@@ -50,11 +74,19 @@ class Signals:
     Until something is handed over, the first signal raises Interrupted on the main thread; afterwards it calls what was
     handed over, from the listening thread. The second one calls `leave` with the exit code. Nothing here writes where
     it could be held up: whoever presses Ctrl-C may have stopped the terminal first.
+
+    patience_s: where the main thread stands in a driver that opens, Interrupted does not come through to it; if nothing
+    was handed over so long after the first signal, and nobody has left, `leave` is called. None waits for ever.
     """
 
     def __init__(
-        self, *, leave: Callable[[int], None] = leave_now, now_s: Callable[[], float] = time.monotonic
+        self,
+        *,
+        patience_s: float | None = None,
+        leave: Callable[[int], None] = leave_now,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._patience_s = patience_s
         self._now_s = now_s
         self.received: int | None = None
         self._leave = leave
@@ -100,13 +132,26 @@ class Signals:
 
     def _listen(self) -> None:
         first: tuple[int, float] | None = None
-        while data := self._ear.recv(16):
+        while data := self._heard():
             now_s = self._now_s()
             for signum in data:
                 if signum not in self._before or (first and first[0] == signum and now_s - first[1] < ECHO_S):
                     continue
                 self._obey(signum, first=first is None)
                 first = first or (signum, now_s)
+                if self._stop is None:
+                    self._ear.settimeout(self._patience_s)
+
+    def _heard(self) -> bytes:
+        """The signals that came; none at the end. Leaves where the first one had no effect."""
+        try:
+            return self._ear.recv(16)
+        except TimeoutError:
+            self._ear.settimeout(None)
+        if self._stop is None:
+            _say_goodbye()
+            self._leave(self.exit_code or SIGINT_EXIT)
+        return self._heard()
 
     def _obey(self, signum: int, *, first: bool) -> None:
         with self._lock:

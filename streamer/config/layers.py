@@ -15,7 +15,7 @@ from streamer.config.fields import ENV_PREFIX, SettingField, setting_fields
 from streamer.config.files import Value, read_entries
 from streamer.config.settings import Settings
 from streamer.errors import ConfigError
-from streamer.text import printable, redacted
+from streamer.text import printable, redacted, redacted_option
 
 MAX_SHOWN_CHARS = 4096
 """How much of a refused value is looked at before it is shown."""
@@ -60,6 +60,8 @@ class Resolved:
             return ""
         if isinstance(value, bool):
             return str(value).lower()
+        if name == "source_options":
+            value = tuple(map(redacted_option, self.settings.source_options))
         text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
         return printable(redacted(text), limit=256)
 
@@ -167,7 +169,8 @@ def _settled(settings: Settings, given: dict[str, Given]) -> Settings:
 
 def _refusal(known: SettingField, given: Given, detail: Mapping[str, object]) -> ConfigError:
     raw = given.value if isinstance(given.value, str) else f"[{', '.join(given.value)}]"
-    value = printable(redacted(raw[:MAX_SHOWN_CHARS]))
+    shown = redacted_option if known.name == "source_options" else redacted
+    value = printable(shown(raw[:MAX_SHOWN_CHARS]))
     reason = str(detail["msg"]).removeprefix("Value error, ") if detail["type"] == "value_error" else "not allowed"
     what = f"{value!r} is {reason}" if reason == "not allowed" else f"{value!r}: {reason}"
     return ConfigError(f"{what}; allowed: {known.allowed}", where=_place(known.name, given.origin))

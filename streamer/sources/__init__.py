@@ -14,11 +14,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streamer.clock import Clock, MonotonicClock
-from streamer.errors import SourceOpenError
+from streamer.errors import SourceOpenError, SourceRefused
 from streamer.interfaces import Source
 from streamer.sources.address import PROTOCOLS, is_address, parse_address
 from streamer.sources.options import DEFAULTS, SourceOptions
 from streamer.sources.probing import file_mode, kind_of, read_head
+from streamer.sources.telling import Telling
 from streamer.text import printable, redacted
 
 if TYPE_CHECKING:
@@ -95,16 +96,17 @@ def open_source(uri: str, options: SourceOptions = DEFAULTS, *, clock: Clock | N
     clock = clock or MonotonicClock()
     if is_camera(uri):
         _warn_of_unused(options, _USED_BY_CAMERAS, "a camera")
-        first = partial(_camera, uri, options, clock)
-        again = partial(_camera_again, uri, options, clock)
-        return _limited(_coming_back(first, again, uri, options, clock), options)
+        telling = Telling()
+        first = partial(_camera, uri, options, clock, telling)
+        again = partial(_camera_again, uri, options, clock, telling)
+        return _limited(_coming_back(first, again, uri, options, clock), options, clock)
     if is_address(uri):
         parse_address(uri)  # what is wrong with it does not pass by waiting
         _warn_of_unused(options, _USED_BY_STREAMS, "a stream")
         stream = partial(_stream, uri, options, clock)
-        return _limited(_coming_back(stream, stream, uri, options, clock), options)
+        return _limited(_coming_back(stream, stream, uri, options, clock), options, clock)
     if opened := _behind_a_name(uri, options, clock):
-        return _limited(opened, options)
+        return _limited(opened, options, clock)
     if scheme := _SCHEME.match(uri):
         raise _refusal(scheme["scheme"].lower(), uri)
     if not uri:
@@ -125,16 +127,16 @@ def _behind_a_name(uri: str, options: SourceOptions, clock: Clock) -> Source | N
     return None if opener is None else opener(rest, options, clock)
 
 
-def _camera(uri: str, options: SourceOptions, clock: Clock) -> Source:
+def _camera(uri: str, options: SourceOptions, clock: Clock, telling: Telling) -> Source:
     from streamer.sources.camera import CameraSource
 
     if uri.startswith(NAMED_CAMERA):
-        return _named_camera(uri.removeprefix(NAMED_CAMERA), options, clock)
+        return _named_camera(uri.removeprefix(NAMED_CAMERA), options, clock, telling)
     device = _number_of(uri) or uri
     if not device.isdecimal():
-        return CameraSource(device, options=options, clock=clock)
+        return CameraSource(device, options=options, clock=clock, telling=telling)
     try:
-        return CameraSource(int(device), options=options, clock=clock)
+        return CameraSource(int(device), options=options, clock=clock, telling=telling)
     except SourceOpenError as error:
         if _exists(device):
             hint = f"for the file or folder of this name, write ./{device}"
@@ -142,14 +144,14 @@ def _camera(uri: str, options: SourceOptions, clock: Clock) -> Source:
         raise
 
 
-def _named_camera(wanted: str, options: SourceOptions, clock: Clock) -> Source:
+def _named_camera(wanted: str, options: SourceOptions, clock: Clock, telling: Telling) -> Source:
     from streamer.sources.camera import CameraSource
     from streamer.sources.devices import find_device, list_devices
 
     found = find_device(wanted, list_devices(options.camera_backend))
     options = replace(options, camera_backend=options.camera_backend or found.backend)
     name = found.name.replace("/", "-")  # files are named after it
-    return CameraSource(found.index, name=name, options=options, clock=clock)
+    return CameraSource(found.index, name=name, options=options, clock=clock, telling=telling)
 
 
 def _number_of(uri: str) -> str | None:
@@ -158,7 +160,7 @@ def _number_of(uri: str) -> str | None:
     return None if device is None else device["number"]
 
 
-def _camera_again(uri: str, options: SourceOptions, clock: Clock) -> Source:
+def _camera_again(uri: str, options: SourceOptions, clock: Clock, telling: Telling) -> Source:
     """As `_camera`, for one that was lost: while it is not there, OpenCV is left alone."""
     from streamer.sources.camera_faults import is_missing, why_not_opened
 
@@ -167,13 +169,13 @@ def _camera_again(uri: str, options: SourceOptions, clock: Clock) -> Source:
         known = uri if number is None else int(number)
         if is_missing(known):
             raise why_not_opened(known)
-    return _camera(uri, options, clock)
+    return _camera(uri, options, clock, telling)
 
 
-def _stream(uri: str, options: SourceOptions, clock: Clock) -> Source:
+def _stream(uri: str, options: SourceOptions, clock: Clock, *, called: str = "") -> Source:
     from streamer.sources.network import NetworkSource
 
-    return NetworkSource(uri, options=options, clock=clock)
+    return NetworkSource(uri, called=called, options=options, clock=clock)
 
 
 def _coming_back(
@@ -181,8 +183,8 @@ def _coming_back(
 ) -> Source:
     """What `open_first` opens; around it, if it is live, what opens it again.
 
-    With `--reconnect` it need not be there yet. What has an end is read once. The pictures of what is live are
-    looked at, whether they still show anything.
+    With `--reconnect` it need not be there yet, unless waiting cannot mend why it is not. What has an end is read
+    once. The pictures of what is live are looked at, whether they still show anything.
     """
     from streamer.sources.reconnecting import ReconnectingSource
     from streamer.sources.watched import WatchedSource
@@ -193,7 +195,7 @@ def _coming_back(
         if isinstance(first, Waited):
             first.wait_open()
     except SourceOpenError as error:
-        if not options.reconnect:
+        if not options.reconnect or isinstance(error, SourceRefused):
             raise
         first = None
         logger.warning("%s; it is waited for", error)
@@ -235,19 +237,28 @@ def _gstreamer(pipeline: str, options: SourceOptions, clock: Clock) -> Source:
 
 
 def _site(page: str, options: SourceOptions, clock: Clock) -> Source:
-    from streamer.sources.sites import video_address
+    from streamer.sources.sites import PREFIX, video_address
 
-    return open_source(video_address(page), options, clock=clock)
+    name = PREFIX + page
+
+    def stream() -> Source:
+        """The address of a video is signed, and good for hours: it is asked for anew each time, and shown to nobody."""
+        return _stream(video_address(page), options, clock, called=name)
+
+    _warn_of_unused(options, _USED_BY_STREAMS, "a stream")
+    return _coming_back(stream, stream, name, options, clock)
 
 
 _OPENERS = {"gst": _gstreamer, "screen": _screen, "test": _synthetic, "yt": _site}
 """By what stands before the colon."""
 
 
-def _limited(source: Source, options: SourceOptions) -> Source:
+def _limited(source: Source, options: SourceOptions, clock: Clock) -> Source:
     from streamer.sources.limit import LimitedSource
 
-    return source if options.duration_s is None else LimitedSource(source, duration_s=options.duration_s)
+    if options.duration_s is None:
+        return source
+    return LimitedSource(source, duration_s=options.duration_s, clock=clock)
 
 
 def _file(path: str, options: SourceOptions, clock: Clock) -> Source:

@@ -2,10 +2,12 @@
 
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from streamer.errors import SourceOpenError
+from streamer.errors import SourceOpenError, SourceRefused
+from streamer.sources.reach import why_refused
 from streamer.text import printable, redacted
 
 PROTOCOLS: dict[str, str] = {
@@ -19,9 +21,6 @@ PROTOCOLS: dict[str, str] = {
 }
 """By scheme: what FFmpeg may use to read it, nested playlists and redirects included. None of it reads a file."""
 
-_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254")))
-"""Where clouds give machines their secrets: no camera lives there."""
-
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -29,6 +28,7 @@ _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 class Address:
     """An address that is allowed. uri: as it was written, credentials included: for FFmpeg only.
 
+    called: what people call it, where that is not its address.
     name: for people and for `Frame.source`; user, password and secrets are masked.
     """
 
@@ -36,10 +36,16 @@ class Address:
     scheme: str
     host: str
     port: int | None
+    called: str = ""
 
     @property
     def name(self) -> str:
-        return printable(redacted(self.uri), limit=256)
+        return printable(redacted(self.called or self.uri), limit=256)
+
+    @property
+    def listens(self) -> bool:
+        """Whether it waits for whoever sends: `udp://@:5004`, `srt://0.0.0.0:9000?mode=listener`."""
+        return not self.host or "mode=listener" in urlsplit(self.uri).query.split("&")
 
     @property
     def protocols(self) -> str:
@@ -61,7 +67,7 @@ def is_address(uri: str) -> bool:
     return match is not None and match["scheme"].lower() in PROTOCOLS
 
 
-def parse_address(uri: str) -> Address:
+def parse_address(uri: str, *, called: str = "") -> Address:
     """`uri` taken apart. Raises SourceOpenError: no host, a port that is none, an address that is refused."""
     try:
         parts = urlsplit(uri)
@@ -75,9 +81,9 @@ def parse_address(uri: str) -> Address:
         raise SourceOpenError("this address has no port", where=_shown(uri), hint=f"like {parts.scheme}://HOST:PORT")
     if any(ord(character) < ord(" ") for character in uri):
         raise SourceOpenError("this address has control characters", where=_shown(uri))
-    if _is_metadata(host):
-        raise SourceOpenError("this address is refused: machines in a cloud get their secrets there", where=_shown(uri))
-    return Address(uri, parts.scheme, host, port)
+    if why := _why_refused(host):
+        raise SourceRefused(f"this address is refused: {why}", where=called or _shown(uri))
+    return Address(uri, parts.scheme, host, port, called)
 
 
 def _shown(uri: str) -> str:
@@ -87,10 +93,13 @@ def _shown(uri: str) -> str:
     return shown if rest and "@" not in rest else f"{uri.partition(':')[0].lower()}:..."
 
 
-def _is_metadata(host: str) -> bool:
+def _why_refused(host: str) -> str | None:
+    """Of what is a number already, such as 2852039166 and 0xa9fea9fe, too; names are looked up later."""
     try:
-        ip = ipaddress.ip_address(host)
+        return why_refused(ipaddress.ip_address(host), led_from=None)
     except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip) in _METADATA
+        pass
+    try:
+        return why_refused(ipaddress.IPv4Address(socket.inet_aton(host)), led_from=None)
+    except (OSError, UnicodeError):
+        return None

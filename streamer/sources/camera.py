@@ -23,6 +23,7 @@ from streamer.sources.camera_modes import better_fourcc, told
 from streamer.sources.decoding import believable_fps
 from streamer.sources.devices import Mode, modes_of
 from streamer.sources.options import DEFAULTS, SourceOptions
+from streamer.sources.telling import Telling
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class CameraSource:
     device: a number, or the path of a device file. name: for people, where it has a better one than that.
     Of `options`, what concerns cameras is used. Without a `fourcc`, MJPG is asked for where it is faster at the size
     that is asked for.
-    open_capture: what opens it. list_modes: what tells its modes.
+    open_capture: what opens it. list_modes: what tells its modes. telling: that of the camera before it was lost.
 
     The frame that is read at opening is not one of `frames`. A frame without a picture is counted and left out. A new
     size starts an epoch.
@@ -96,7 +97,9 @@ class CameraSource:
         clock: Clock | None = None,
         open_capture: OpenCapture = open_capture,
         list_modes: ListModes = modes_of,
+        telling: Telling | None = None,
     ) -> None:
+        self._telling = telling or Telling()
         self._name = name or (f"camera {device}" if isinstance(device, int) else device)
         self._device = device
         self._clock = clock or MonotonicClock()
@@ -112,7 +115,7 @@ class CameraSource:
         self._modes = tuple(list_modes(device)) if _asks_for_a_mode(options) else ()
         try:
             self._ask(options)
-            set_controls(self._capture, options.controls, name=self._name)
+            set_controls(self._capture, options.controls, name=self._name, telling=self._telling)
             self._size_px = self._first_size()
         except BaseException:
             self._access.close()
@@ -232,11 +235,13 @@ class CameraSource:
         if options.fps is not None and (self._fps is None or abs(options.fps - self._fps) > _FPS_TOLERANCE):
             pairs.append(("fps", options.fps, self._fps))
         other = [(name, asked, got) for name, asked, got in pairs if asked is not None and asked != got]
+        text = ""
         if other:
             asked_text = ", ".join(f"{name} {asked}" for name, asked, _ in other)
             got_text = ", ".join(f"{name} {got}" for name, _, got in other)
             has_text = f"; it has {told(self._modes)}" if self._modes else ""
-            logger.warning("%s: asked for %s; it gives %s%s", self._name, asked_text, got_text, has_text)
+            text = f"{self._name}: asked for {asked_text}; it gives {got_text}{has_text}"
+        self._telling.warn("mode", text)
 
 
 def _way_to_open(options: SourceOptions) -> tuple[int, list[int]]:

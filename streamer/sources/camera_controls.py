@@ -1,12 +1,11 @@
 """Exposure, gain, focus and such: set as asked, and read back, for a driver takes what it likes."""
 
-import logging
 from collections.abc import Sequence
 from typing import Protocol
 
 import cv2
 
-logger = logging.getLogger(__name__)
+from streamer.sources.telling import Telling
 
 _PROPERTIES = {
     "autofocus": cv2.CAP_PROP_AUTOFOCUS,
@@ -39,15 +38,15 @@ class Controllable(Protocol):
     def set(self, prop: int, value: float, /) -> bool: ...
 
 
-def set_controls(capture: Controllable, controls: Sequence[tuple[str, float]], *, name: str) -> None:
+def set_controls(capture: Controllable, controls: Sequence[tuple[str, float]], *, name: str, telling: Telling) -> None:
     """Set each of `controls`, the automatic ones first: while they are on, drivers refuse what they decide.
 
-    A warning tells which were not taken, and what the driver has instead. name: the camera's, for it.
+    `telling` says which were not taken, and what the driver has instead. name: the camera's, for it.
     """
     ordered = sorted(controls, key=lambda control: not control[0].startswith("auto"))
     for control, value in ordered:
         capture.set(_PROPERTIES[control], value)
     for control, value in ordered:
         got = capture.get(_PROPERTIES[control])
-        if abs(got - value) > _TOLERANCE:
-            logger.warning("%s: %s %g was not taken; the camera says %g", name, control, value, got)
+        taken = abs(got - value) <= _TOLERANCE
+        telling.warn(control, "" if taken else f"{name}: {control} {value:g} was not taken; the camera says {got:g}")

@@ -1,8 +1,8 @@
 """One connection to a stream, on a thread of its own: it opens, reads and decodes, and nobody else touches it.
 
-PyAV's reads end by their timeouts and by nothing else, so whoever waits must not be the one who reads: closing a
-connection lets go of those who wait at once, and the thread ends with the read that is under way. NetworkSource makes
-one each.
+Whoever waits is not the one who reads: closing a connection lets go of those who wait at once, and its thread ends as
+soon as its read does, within a tenth of a second (interrupting.py). A look-up of a name by FFmpeg itself is the one
+thing that is not ended so. NetworkSource makes one each.
 """
 
 import logging
@@ -12,16 +12,18 @@ from dataclasses import dataclass
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
-from streamer.errors import SourceLost, SourceOpenError
+from streamer.errors import SourceLost, SourceOpenError, SourceRefused
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
 from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_fps
+from streamer.sources.interrupting import interruptible
 from streamer.sources.network_faults import why_lost, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
 from streamer.sources.pacing import Pacer
+from streamer.sources.ways import Way, way_to
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +83,7 @@ class Connection:
         self._said_skipping = False
         self._undecodable = 0
         self._skipped = 0
+        self._way: Way | None = None
         self._thread = threading.Thread(target=self._run, name="streamer-network")
         self._thread.start()
 
@@ -96,8 +99,8 @@ class Connection:
 
     def wait_open(self) -> Facts | None:
         """Wait until it is open; None if it is closed. Raises SourceOpenError."""
-        longest_s = 2 * self._options.open_timeout_s + 1.0
-        if not self._ready.wait(longest_s):  # looking up a name knows no timeout
+        longest_s = 3 * self._options.open_timeout_s + 1.0
+        if not self._ready.wait(longest_s):  # FFmpeg's own look-up of a name knows no timeout
             raise SourceOpenError(f"no answer within {longest_s:g} s", where=self._address.name)
         if self.facts is None and self.failure is not None and not self._closing.is_set():
             raise self.failure
@@ -114,14 +117,16 @@ class Connection:
         return None if self._converter is None else self._converter.image(picture.frame)
 
     def close(self) -> None:
-        """Let everybody go; idempotent, from any thread. The thread ends when its read returns or times out."""
+        """Let everybody go; idempotent, from any thread. It does not wait for the thread."""
         self._closing.set()
         self._pictures.abort()
         self._ready.set()
+        if self._way is not None:
+            self._way.close()
 
     def _run(self) -> None:
         try:
-            with self._open() as container:
+            with interruptible(self._closing), self._open() as container:
                 stream = self._stream_of(container)
                 self._pictures = self._channel()
                 self._ready.set()
@@ -134,32 +139,44 @@ class Connection:
         finally:
             self._pictures.close()
             self._ready.set()
+            if self._way is not None:
+                self._way.close()
+                self._way.join()
 
     def _open(self) -> InputContainer:
-        began_ns = self._clock.now_ns()
         timeout_s = self._options.open_timeout_s
+        told = _ffmpeg_options(self._address, self._options)
+        timeouts_s = timeout_s, self._patience_s
+        way = self._way = way_to(self._address, told, timeouts_s=timeouts_s, closing=self._closing)
+        if self._closing.is_set():
+            way.close()
+        began_ns = self._clock.now_ns()
         try:
             return av.open(
-                self._address.uri,
+                way.file,
                 mode="r",
-                options=_ffmpeg_options(self._address, self._options),
-                timeout=(timeout_s, self._patience_s),
+                format=way.format,
+                options=way.options,
+                timeout=timeouts_s,
                 metadata_errors="ignore",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
+            failure = None if self._closing.is_set() else way.reason(error)
             # without its cause: that one holds the address as it was written
-            raise why_not_opened(error, self._address, waited_s=waited_s, timeout_s=timeout_s) from None
+            raise why_not_opened(
+                error, self._address, waited_s=waited_s, timeout_s=timeout_s, failure=failure
+            ) from None
 
     def _stream_of(self, container: InputContainer) -> VideoStream:
         """The first video stream, ready to be decoded; what is known of it goes into `facts`."""
         if not container.streams.video:
             has_sound = "it holds only sound" if container.streams.audio else "it holds no picture"
-            raise SourceOpenError(f"not a video: {has_sound}", where=self._address.name)
+            raise SourceRefused(f"not a video: {has_sound}", where=self._address.name)
         stream: VideoStream = container.streams.video[0]
         context = stream.codec_context
         if context is None:
-            raise SourceOpenError("what it sends cannot be decoded here", where=self._address.name)
+            raise SourceRefused("what it sends cannot be decoded here", where=self._address.name)
         duration_s = None if container.duration is None else container.duration / av.time_base
         live = self._address.scheme not in {"http", "https"} or not duration_s
         # Decoding frames side by side is faster, and gives each of them late.
@@ -219,10 +236,16 @@ class Connection:
         """The next packet; None at the end. Raises SourceLost."""
         began_ns = self._clock.now_ns()
         try:
-            return next(packets, None)
+            packet = next(packets, None)
         except (av.FFmpegError, OSError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
-            raise why_lost(error, self._address, waited_s=waited_s, timeout_s=self._patience_s) from None
+            failure = None if self._way is None else self._way.reason(error)
+            raise why_lost(
+                error, self._address, waited_s=waited_s, timeout_s=self._patience_s, failure=failure
+            ) from None
+        if packet is None and self._way is not None and (lost := self._way.why_ended()):
+            raise lost
+        return packet
 
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
         """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""

@@ -21,17 +21,21 @@ logger = logging.getLogger(__name__)
 class NetworkSource:
     """One connection to the stream at `uri`, begun when this is made; `frames` waits for it, `wait_open` too.
 
-    Of `options`, what concerns streams is used. A stream is live: its newest frames are given, those that come while
-    the caller is busy are left out and counted, and `pts_s` is when they came. What has an end (a file over HTTP, HLS
-    that is complete) is not live: nothing is lost, and `pts_s` is that of the media.
+    called: its name for people, where that is not its address. Of `options`, what concerns streams is used.
+
+    A stream is live: its newest frames are given, those that come while the caller is busy are left out and counted,
+    and `pts_s` is when they came. What has an end (a file over HTTP, HLS that is complete) is not live: nothing is
+    lost, and `pts_s` is that of the media.
 
     Raises SourceOpenError for an address that is refused. `wait_open` and `frames` raise SourceOpenError: refused, no
     such host, 401, 403, 404, no answer, not a video; `frames` raises SourceLost when nothing comes any more. A live
     stream that its server closes ends.
     """
 
-    def __init__(self, uri: str, *, options: SourceOptions = DEFAULTS, clock: Clock | None = None) -> None:
-        self._address = parse_address(uri)
+    def __init__(
+        self, uri: str, *, called: str = "", options: SourceOptions = DEFAULTS, clock: Clock | None = None
+    ) -> None:
+        self._address = parse_address(uri, called=called)
         self._clock = clock or MonotonicClock()
         self._produced = 0
         self._epoch = 0

@@ -4,11 +4,11 @@ FFmpeg's own text is never passed on: it holds the address with its password.
 """
 
 import errno
-import socket
 
-from streamer.errors import SourceLost, SourceOpenError
+from streamer.errors import SourceError, SourceLost, SourceOpenError, SourceRefused
 from streamer.pyav import av
 from streamer.sources.address import Address
+from streamer.sources.trust import OVER_TLS
 
 _REFUSALS: tuple[tuple[type[av.FFmpegError], str, str | None], ...] = (
     (av.HTTPUnauthorizedError, "401: it wants a user and a password", "SCHEME://USER:PASSWORD@HOST/..."),
@@ -31,19 +31,47 @@ _REASONS = {
     errno.EINVAL: ("this address, or what it sends on to, is not allowed or makes no sense", None),
 }
 
-_OVER_TLS = frozenset({"https", "rtsps", "rtmps"})
-
-_SRT_HINT = "ffmpeg -i srt://... -c copy -f mpegts tcp://127.0.0.1:5000?listen=1, and tcp://127.0.0.1:5000 here"
-
-
-def why_not_opened(error: Exception, address: Address, *, waited_s: float, timeout_s: float) -> SourceOpenError:
-    """The error for a stream that does not open: refused, no such host, 401, 403, 404, no answer, not a video, ..."""
-    what, hint = _reason(error, address, late=waited_s >= timeout_s, timeout_s=timeout_s)
-    return SourceOpenError(what, where=address.name, hint=hint)
+_LASTING: tuple[type[av.FFmpegError], ...] = (
+    *(av.HTTPUnauthorizedError, av.HTTPForbiddenError, av.ProtocolNotFoundError),
+    *(av.InvalidDataError, av.DemuxerNotFoundError),
+)
+"""What waiting does not mend, of an address that never gave a picture. 404 is not among them: many servers say it of a
+stream that nobody sends yet."""
 
 
-def why_lost(error: Exception, address: Address, *, waited_s: float, timeout_s: float) -> SourceLost:
-    """The error for a stream that was there."""
+def why_not_opened(
+    error: Exception,
+    address: Address,
+    *,
+    waited_s: float,
+    timeout_s: float,
+    failure: SourceError | OSError | None = None,
+) -> SourceOpenError:
+    """The error for a stream that does not open: refused, no such host, 401, 403, 404, no answer, not a video, ...
+
+    failure: what the way to it knows better. SourceRefused where waiting mends nothing.
+    """
+    late = waited_s >= timeout_s
+    if failure is not None and not late:
+        if isinstance(failure, SourceOpenError):
+            return failure
+        error = failure
+    what, hint = _reason(error, address, late=late, timeout_s=timeout_s)
+    lasting = isinstance(error, _LASTING) and not late
+    return (SourceRefused if lasting else SourceOpenError)(what, where=address.name, hint=hint)
+
+
+def why_lost(
+    error: Exception,
+    address: Address,
+    *,
+    waited_s: float,
+    timeout_s: float,
+    failure: SourceError | OSError | None = None,
+) -> SourceLost:
+    """The error for a stream that was there. failure: what the way to it knows better."""
+    if isinstance(failure, SourceError):
+        return SourceLost(failure.what, where=address.name, hint=failure.hint)
     if isinstance(error, av.ExitError) or waited_s >= timeout_s:
         return SourceLost(f"nothing came for {timeout_s:g} s", where=address.name, hint="--read-timeout")
     what, _ = _REASONS.get(error_number(error), (_plain(error), None))
@@ -57,11 +85,9 @@ def _reason(error: Exception, address: Address, *, late: bool, timeout_s: float)
         return f"no answer within {timeout_s:g} s", "--open-timeout"
     for kind, what, hint in _REFUSALS:
         if isinstance(error, kind):
-            return what, _SRT_HINT if address.scheme == "srt" else hint
-    if number == errno.EIO and _is_unknown(address):
-        return f"no such host: {address.host}", None
-    if number == errno.EIO and address.scheme in _OVER_TLS:
-        return "the connection broke off", "does the server speak TLS there, and is its certificate known here?"
+            return what, hint
+    if number == errno.EIO and address.scheme in OVER_TLS:
+        return "the connection broke off", "does the server speak TLS there?"
     if isinstance(error, (av.InvalidDataError, av.DemuxerNotFoundError, av.EOFError)):
         return "it answers, but what it sends is not a video", None
     return _REASONS.get(number, (_plain(error), None))
@@ -71,15 +97,6 @@ def error_number(error: Exception) -> int:
     """The errno; 0 where it has none."""
     number = getattr(error, "errno", None)
     return number if isinstance(number, int) else 0
-
-
-def _is_unknown(address: Address) -> bool:
-    """Whether the host's name is known to nobody: FFmpeg says "I/O error" of that too."""
-    try:
-        socket.getaddrinfo(address.host, address.port)
-    except (OSError, UnicodeError):
-        return True
-    return False
 
 
 def _plain(error: Exception) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streamer.errors import ConfigError
+from streamer.text import printable, redacted_option
 
 RtspTransport = Literal["tcp", "udp"]
 
@@ -104,7 +105,7 @@ def pairs_of(texts: Sequence[str], *, what: str) -> tuple[tuple[str, str], ...]:
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not (name and equals and value):
-            raise ConfigError(f"{what} is NAME=VALUE, not {text!r}")
+            raise ConfigError(f"{what} is NAME=VALUE, not {printable(redacted_option(text))!r}")
         pairs.append((name, value))
     return tuple(pairs)
 

@@ -8,10 +8,10 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
-from streamer.errors import SourceError, SourceLost
+from streamer.errors import SourceError, SourceLost, SourceRefused
 from streamer.frame import Frame
 from streamer.interfaces import Source, SourceInfo, SourceState
 from streamer.sources.backoff import Backoff
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 STALLED_NS = 2 * NS_PER_S
 """Without a frame for so long, it is said that none comes; the source itself gives up at its own timeout."""
+
+MOST_CAUSES = 10
+"""So many causes of one absence are logged; a server that starts may change its mind with every try."""
 
 OpenAgain = Callable[[], Source]
 """Opens the source. Raises SourceError; what it opens may still be connecting and fail at its first frame."""
@@ -32,6 +35,7 @@ class _Absence:
     since_ns: int
     cause: str = ""
     next_try_ns: int | None = None
+    said: set[str] = field(default_factory=set)
 
 
 class ReconnectingSource:
@@ -43,7 +47,10 @@ class ReconnectingSource:
     With each return `epoch` grows by one; `index` and `pts_s`, which is the time of the clock since the first frame, go
     on growing. A stream that ends has been lost too: live ones have no end.
 
-    `frames` raises the last SourceError when it is given up. `close` ends it in every state.
+    What was there once is waited for whatever is said of it meanwhile: a camera that starts may answer 401 for a while.
+
+    `frames` raises the last SourceError when it is given up, and a SourceRefused where it never was there. `close` ends
+    it in every state.
     """
 
     live = True
@@ -179,7 +186,8 @@ class ReconnectingSource:
             if self._current is not None:
                 self._left_out_before += self._current.info.left_out
             self._current = None
-        if self._most is not None and self._backoff.tries >= self._most:
+        hopeless = isinstance(cause, SourceRefused) and self._first_ns is None
+        if hopeless or (self._most is not None and self._backoff.tries >= self._most):
             self._state = "failed"
             raise cause
         wait_s = self._backoff.next_s()
@@ -187,7 +195,8 @@ class ReconnectingSource:
         absence = self._absence
         if absence is None:
             absence = self._absence = _Absence(now_ns if self._last_ns is None else self._last_ns)
-        if cause.what != absence.cause:
+        if cause.what not in absence.said and len(absence.said) < MOST_CAUSES:
+            absence.said.add(cause.what)
             logger.warning("%s; it is tried again until it is there", cause)
         absence.cause, absence.next_try_ns = cause.what, now_ns + round(wait_s * NS_PER_S)
         logger.debug("%s: next try in %.1f s", self._name, wait_s)

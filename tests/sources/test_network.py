@@ -119,7 +119,7 @@ def test_a_file_over_http_that_breaks_off_is_told(tmp_path: Path) -> None:
     assert 0 < len(frames) < 40
 
 
-def _hls(folder: Path, *, seconds: int = 4) -> Path:
+def hls(folder: Path, *, seconds: int = 4) -> Path:
     needs_ffmpeg()
     command = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25", *H264]
     command += ["-t", str(seconds), "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod"]
@@ -128,7 +128,7 @@ def _hls(folder: Path, *, seconds: int = 4) -> Path:
 
 
 def test_hls_that_is_complete_loses_nothing(tmp_path: Path) -> None:
-    _hls(tmp_path)
+    hls(tmp_path)
     with loopback.serving() as web:
         for path in sorted(tmp_path.glob("vod*")):
             web.serve(path.name, path.read_bytes())
@@ -139,7 +139,7 @@ def test_hls_that_is_complete_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_live_hls_comes_at_its_own_speed_and_not_a_segment_at_a_time(tmp_path: Path) -> None:
-    playlist = _hls(tmp_path)
+    playlist = hls(tmp_path)
     endless = playlist.read_text().replace("#EXT-X-ENDLIST", "").replace("#EXT-X-PLAYLIST-TYPE:VOD", "")
     with loopback.serving() as web:
         for path in sorted(tmp_path.glob("vod*")):

@@ -41,21 +41,6 @@ def test_rtsp_gets_the_password_and_says_when_it_is_wrong() -> None:
                 open_source(other, PATIENT)
 
 
-def test_a_certificate_is_looked_at_where_it_is_asked_for(tmp_path: Path) -> None:
-    try:
-        certificate = loopback.make_certificate(tmp_path)
-    except FileNotFoundError:
-        pytest.skip("needs openssl")
-    clip = write_clip(tmp_path / "clip.mkv", frames=5).read_bytes()
-    verify, known = "tls_verify=1", f"ca_file={certificate[0]}"
-    with loopback.serving(certificate=certificate) as web:
-        uri = web.serve("clip.mkv", clip)
-        for options in ((), (verify, known)):
-            assert len(list(open_source(uri, SourceOptions(source_options=options)).frames())) == 5
-        with pytest.raises(SourceOpenError, match="certificate"):
-            open_source(uri, SourceOptions(source_options=(verify,)))
-
-
 def _web_error(status: int) -> str:
     with loopback.serving() as web, pytest.raises(SourceOpenError) as caught:
         open_source(web.serve("stream", status=status), ONCE)
@@ -64,7 +49,7 @@ def _web_error(status: int) -> str:
 
 def test_why_it_cannot_be_opened_is_told() -> None:
     told = [_web_error(status) for status in (401, 403, 404, 500)]
-    for uri in (f"tcp://127.0.0.1:{free_port()}", "http://no-such-host.invalid/", "srt://127.0.0.1:9"):
+    for uri in (f"tcp://127.0.0.1:{free_port()}", "http://no-such-host.invalid/", "rtsp://no-such-host.invalid/"):
         with pytest.raises(SourceOpenError) as caught:
             open_source(uri, ONCE)
         told.append(caught.value.what)
@@ -72,7 +57,7 @@ def test_why_it_cannot_be_opened_is_told() -> None:
         with pytest.raises(SourceOpenError) as caught:
             open_source(web.serve("page", b"<html>a page</html>" * 99), ONCE)
         told.append(caught.value.what)
-    begins = ["401", "403", "404", "the server has", "connection refused", "no such host", "this PyAV is", "it answers"]
+    begins = ["401", "403", "404", "the server has", "connection refused", "no such host", "no such host", "it answers"]
     assert [text.startswith(begin) for text, begin in zip(told, begins, strict=True)] == [True] * 8
 
 
@@ -86,6 +71,11 @@ def test_why_it_cannot_be_opened_is_told() -> None:
         ("http://a/\r\nX: y", "control characters"),
         ("http://169.254.169.254/latest/meta-data", "refused"),
         ("http://[::ffff:169.254.169.254]/", "refused"),
+        ("http://2852039166/", "refused"),
+        ("rtsp://0251.0376.0251.0376/live", "refused"),
+        ("tcp://0xa9fea9fe:80", "refused"),
+        ("http://[64:ff9b::a9fe:a9fe]/", "refused"),
+        ("http://100.100.100.200/", "refused"),
     ],
 )
 def test_addresses_that_are_none_are_refused_unasked(uri: str, text: str) -> None:

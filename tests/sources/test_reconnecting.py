@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -10,13 +11,18 @@ from itertools import islice
 import pytest
 
 from streamer.clock import FakeClock
-from streamer.errors import SourceError, SourceLost, SourceOpenError
+from streamer.errors import SourceError, SourceLost, SourceOpenError, SourceRefused
 from streamer.frame import Frame
 from streamer.interfaces import Source, SourceInfo
+from streamer.pipeline import Pipeline
+from streamer.sources import SourceOptions
 from streamer.sources.backoff import Backoff
 from streamer.sources.camera import CameraSource
-from streamer.sources.reconnecting import ReconnectingSource
+from streamer.sources.reconnecting import MOST_CAUSES, ReconnectingSource
+from streamer.sources.telling import Telling
 from tests.clips import numbered_image
+from tests.fakes import FakeDetector
+from tests.rooms import ListSink
 from tests.sources.stubs import StubCapture, pictures
 
 
@@ -174,6 +180,34 @@ def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_each_cause_of_one_absence_is_said_once_and_the_list_has_an_end(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    denied = SourceRefused("401: it wants a user and a password", where="camera")
+    parts = [denied, REFUSED] * 20 + [SourceOpenError(f"error {n}", where="camera") for n in range(30)]
+    source, _ = _source(clock, *parts, first=Script(clock, 4, LOST), most=70)
+    _until_given_up(source)
+    said = [record.getMessage() for record in caplog.records]
+    assert len([text for text in said if "401" in text]) == len([text for text in said if "refused" in text]) == 1
+    assert len(said) == MOST_CAUSES
+
+
+def test_what_was_there_once_is_waited_for_whatever_is_said_of_it() -> None:
+    clock = FakeClock()
+    denied = SourceRefused("401: it wants a user and a password", where="camera")
+    source, _ = _source(clock, denied, denied, Script(clock, 4, LOST), first=Script(clock, 4, LOST), most=4)
+    assert [frame.epoch for frame in _until_given_up(source)] == [0] * 3 + [1] * 3
+
+
+def test_what_never_was_there_is_given_up_where_waiting_mends_nothing() -> None:
+    clock = FakeClock()
+    denied = SourceRefused("401: it wants a user and a password", where="camera")
+    source, factory = _source(clock, REFUSED, denied, Script(clock, 4))
+    with pytest.raises(SourceRefused):
+        list(source.frames())
+    assert len(factory.opened_at_s) == 2
+    assert source.info.state == "failed"
+
+
 def test_what_was_never_there_is_waited_for() -> None:
     clock = FakeClock()
     source, _ = _source(clock, REFUSED, REFUSED, Script(clock, 4, LOST), most=3)
@@ -288,3 +322,68 @@ def test_a_camera_that_is_pulled_out_and_put_back_comes_back() -> None:
     assert [frame.index for frame in frames] == list(range(10))
     assert [frame.epoch for frame in frames] == [0] * 5 + [1] * 5
     assert [stub.releases for stub in stubs[:3]] == [1, 1, 1]
+
+
+def test_closing_while_a_driver_opens_ends_it_as_soon_as_the_driver_returns() -> None:
+    let_go, opening = threading.Event(), threading.Event()
+    stub = StubCapture(pictures(5))
+
+    def opened() -> Source:
+        opening.set()
+        assert let_go.wait(30)
+        return CameraSource(0, open_capture=stub)
+
+    source = ReconnectingSource(opened, name="camera 0")
+    frames: list[Frame] = []
+    reader = threading.Thread(target=lambda: frames.extend(source.frames()))
+    reader.start()
+    assert opening.wait(10)
+    source.close()
+    assert source.info.state == "ended"
+    let_go.set()
+    reader.join(10)
+    assert not reader.is_alive()
+    assert frames == []
+    assert stub.releases == 1
+    assert not stub.released_while_grabbing
+
+
+@pytest.mark.allow_error_logs
+def test_a_run_ends_while_a_driver_hangs_as_it_opens() -> None:
+    let_go, opening = threading.Event(), threading.Event()
+
+    def opened() -> Source:
+        opening.set()
+        assert let_go.wait(60)
+        raise REFUSED
+
+    pipeline = Pipeline(ReconnectingSource(opened, name="camera 0"), FakeDetector(), [ListSink()])
+    runner = threading.Thread(target=pipeline.run)
+    runner.start()
+    assert opening.wait(10)
+    began = time.monotonic()
+    pipeline.stop()
+    runner.join(30)
+    print(f"ended {time.monotonic() - began:.2f} s after it was asked to, while the driver hung (6 s)")
+    assert not runner.is_alive()
+    assert pipeline.report is not None
+    assert pipeline.report.abandoned == ("capture",)
+    let_go.set()
+
+
+def test_a_camera_warns_of_another_mode_when_it_changes_and_not_with_each_return(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sizes = [(64, 48), (64, 48), (32, 24), (32, 24), (64, 48)]
+    telling = Telling()
+    options = SourceOptions(width=128, camera_control=("gain=7",))
+    for size_px in sizes:
+        stub = StubCapture(pictures(1, size_px=size_px))
+        camera = CameraSource(0, options=options, open_capture=stub, list_modes=lambda _: (), telling=telling)
+        camera.close()
+    said = [record.getMessage() for record in caplog.records]
+    assert [text for text in said if "gain" in text] == ["camera 0: gain 7 was not taken; the camera says 0"]
+    modes = ["64", "32", "64"]
+    assert [text for text in said if "asked" in text] == [
+        f"camera 0: asked for width 128; it gives width {w}" for w in modes
+    ]

@@ -1,14 +1,16 @@
+import logging
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from streamer import sources
-from streamer.clock import FakeClock
 from streamer.errors import SourceOpenError
-from streamer.sources.options import DEFAULTS
 from streamer.sources.sites import video_address
+from tests import loopback
+from tests.clips import write_clip
 
 
 class YoutubeDLError(Exception):
@@ -85,9 +87,21 @@ def test_what_is_told_must_be_one_video_of_the_web(told: dict[str, Any], text: s
 
 
 @pytest.mark.usefixtures("yt_dlp")
-def test_the_video_is_opened_as_any_address_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[object] = []
-    monkeypatch.setattr(sources, "open_source", lambda *given, **_: opened.append(given))
-    sources._OPENERS["yt"]("videos.example/watch?v=1", DEFAULTS, FakeClock())
-    assert opened == [("https://cdn.example/1.mp4", DEFAULTS)]
+def test_the_video_goes_by_the_name_of_its_page_and_its_signed_address_is_told_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    clip = write_clip(tmp_path / "clip.mkv", frames=5)
+    with loopback.serving() as web:
+        signed = web.serve("v/s3cret/clip.mkv", clip.read_bytes()) + "?expire=1&sig=s3cret&n=s3cret"
+        monkeypatch.setattr(Downloader, "extract_info", lambda *_, **__: {"url": signed})
+        source = sources.open_source("yt:videos.example/watch?v=1")
+        frames = list(source.frames())
+        assert next(path for path, _ in web.asked).endswith("sig=s3cret&n=s3cret")
+        monkeypatch.setattr(Downloader, "extract_info", lambda *_, **__: {"url": signed.replace("clip", "none")})
+        with pytest.raises(SourceOpenError, match="404") as caught:
+            sources.open_source("yt:videos.example/watch?v=1")
+    assert len(frames) == 5
+    assert {frame.source for frame in frames} == {source.info.name} == {"yt:videos.example/watch?v=1"}
+    assert "s3cret" not in f"{caught.value}{caught.value!r}{caplog.text}{source.info}"
     assert sources.comes_once("yt:videos.example/watch?v=1")
