@@ -44,7 +44,9 @@ def test_what_cannot_be_this_machines_process_is_not_there(change: dict[str, obj
 
 def test_a_name_with_brackets_and_spaces_hides_nothing() -> None:
     """The name stands before the fields that are read: `10 (a) Z 1 (b) R 1 ...`."""
-    naming = "import ctypes, sys; ctypes.CDLL(None).prctl(15, b') Z 1 (x', 0, 0, 0); print(flush=True); sys.stdin.read()"
+    naming = (
+        "import ctypes, sys; ctypes.CDLL(None).prctl(15, b') Z 1 (x', 0, 0, 0); print(flush=True); sys.stdin.read()"
+    )
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", naming], stdin=pipe, stdout=pipe) as child:
         assert child.stdout is not None
