@@ -1,6 +1,6 @@
 """One run as those see it who look after it: the health file, the service manager, and settings that are read again.
 
-What touches a disk is done on a thread of its own (attendant.py); the rest never waits. Called by session.py.
+What touches a disk is done on threads of its own (attendant.py); the rest never waits. Called by session.py.
 """
 
 import os
@@ -46,7 +46,8 @@ class Supervised:
         self._started = _time_of_day()
         self._source = _safe(resolved.settings.source or "")
         self._manager = ServiceManager(os.environ)
-        self._attendant: Attendant | None = None
+        self._keeping: Attendant | None = None
+        self._looking: Attendant | None = None
         self._file: HealthFile | None = None
         self._status = Status()
         self._begun = False
@@ -69,11 +70,10 @@ class Supervised:
         settings = self._at_start.settings
         if settings.health is not None:
             self._file = HealthFile(settings.health, self._health(), force=settings.force, inputs=inputs)
-        duties = ([] if self._file is None else [self._keep]) + (
-            [] if self._reloading is None else [self._reloading.look]
-        )
-        watches = self._file is not None or (self._reloading is not None and self._reloading.watches)
-        self._attendant = Attendant(duties, period_s=LOOK_S if watches else None)
+            self._keeping = Attendant("health", self._keep, period_s=LOOK_S)
+        if self._reloading is not None:
+            period_s = LOOK_S if self._reloading.watches else None
+            self._looking = Attendant("settings", self._reloading.look, period_s=period_s)
 
     def attach(self, parts: Parts) -> None:
         """The parts are open."""
@@ -83,31 +83,32 @@ class Supervised:
 
     def ask_reload(self) -> None:
         """Settings are to be read again; from any thread, and without waiting."""
-        if self._reloading is not None and self._attendant is not None:
+        if self._reloading is not None and self._looking is not None:
             self._reloading.ask()
-            self._attendant.wake()
+            self._looking.wake()
 
     def tell(self, status: Status) -> None:
         """How the run goes; from the loop that supervises it, about four times a second."""
         changed = status.state != self._status.state
         self._status, self._begun = status, True
         self._news.set()
-        if changed and self._attendant is not None:
-            self._attendant.wake()
+        if changed and self._keeping is not None:
+            self._keeping.wake()
         now_ns = self._clock.now_ns()
         self._manager.tell(status, summed_up(status, total=None), now_ns=now_ns)
 
     def end(self, *, exit_code: int, error: str | None, report: Report | None) -> bool:
         """The run is over: say so everywhere. False where the disk hangs, and a thread was left behind with it."""
-        self._manager.stopping(error or f"ended with exit code {exit_code}")
-        if self._attendant is None:
-            return True
+        self._manager.stopping(error or f"ended with exit code {exit_code}", well=exit_code in _WELL)
+        looked = self._looking is None or self._looking.leave()
+        if self._keeping is None:
+            return looked
         state = "ended" if exit_code in _WELL else "failed"
         ledger = self._status.ledger if report is None else report.ledger
         status = replace(self._status, state=state, detail="", stalls="", ledger=ledger)
         last = {"exit_code": exit_code, "error": None if error is None else _safe(error)}
         self._last = self._health(status).model_copy(update=last)
-        return self._attendant.leave()
+        return self._keeping.leave() and looked
 
     def _keep(self) -> None:
         """Write the health file when it is due.

@@ -107,7 +107,9 @@ class Settings(BaseModel):
         ),
     ] = None
     reconnect_max: Annotated[
-        int | None, Setting("source", "Give up after so many failed tries in a row."), Field(ge=0, le=1_000_000)
+        int | None,
+        Setting("source", "Give up after so many failed tries in a row.", reloads=True),
+        Field(ge=0, le=1_000_000),
     ] = None
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
@@ -280,13 +282,16 @@ class Settings(BaseModel):
             "Keep clips of what happens: person, 'count(car) >= 2', 'person score>.8 and not dog'.",
             metavar="CONDITION",
             allowed="a condition",
+            reloads=True,
         ),
     ] = None
     pre: Annotated[
-        Seconds, Setting("record", "What a clip has from before.", unit="s", metavar="TIME", allowed="a time")
+        Seconds,
+        Setting("record", "What a clip has from before.", unit="s", metavar="TIME", allowed="a time", reloads=True),
     ] = 5.0
     post: Annotated[
-        Seconds, Setting("record", "What a clip has from after.", unit="s", metavar="TIME", allowed="a time")
+        Seconds,
+        Setting("record", "What a clip has from after.", unit="s", metavar="TIME", allowed="a time", reloads=True),
     ] = 5.0
     clip_dir: Annotated[
         FilePath | None, Setting("record", "Where clips go; if not given, beside OUT.", metavar="DIR")

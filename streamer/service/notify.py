@@ -65,8 +65,10 @@ class ServiceManager:
         if self._ready:
             self._send("READY=1")
 
-    def stopping(self, text: str) -> None:
-        """The run ends, and why."""
+    def stopping(self, text: str, *, well: bool = False) -> None:
+        """The run ends, and why. well: it has done what it was for, be it so short that it never said `ready`."""
+        if well and not self._ready:
+            self._ready = self._send("READY=1")
         if text != self._stopping:
             self._stopping = text
             self._send(f"STOPPING=1\n{_status_line(text)}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from streamer.clock import NS_PER_S
 from streamer.frame import Frame
 from streamer.interfaces import Source, SourceInfo
+from streamer.sources.reconnecting import Persistent
 
 
 class LimitedSource:
@@ -41,3 +42,7 @@ class LimitedSource:
 
     def close(self) -> None:
         self._source.close()
+
+    def give_up_after(self, most: int | None) -> None:
+        if isinstance(self._source, Persistent):
+            self._source.give_up_after(most)

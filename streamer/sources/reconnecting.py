@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.errors import SourceError, SourceLost
@@ -23,6 +24,14 @@ STALLED_NS = 2 * NS_PER_S
 
 OpenAgain = Callable[[], Source]
 """Opens the source. Raises SourceError; what it opens may still be connecting and fail at its first frame."""
+
+
+@runtime_checkable
+class Persistent(Protocol):
+    """A source that may be told, while it goes on, when to give up; of one that never comes back it changes nothing."""
+
+    def give_up_after(self, most: int | None) -> None:
+        """After so many tries in a row that fail; None never. From any thread; holds from the next one that fails."""
 
 
 @dataclass(slots=True)
@@ -110,6 +119,9 @@ class ReconnectingSource:
         if self._state != "failed":
             self._state = "ended"
 
+    def give_up_after(self, most: int | None) -> None:
+        self._most = most
+
     def _one_connection(self) -> Iterator[Frame]:
         """The frames until it is lost; every one is numbered as one of the whole stream."""
         source = self._opened()
@@ -167,7 +179,8 @@ class ReconnectingSource:
         """Wait until the next try is due, or it is closed. Raises `cause` when there is no next try."""
         with self._lock:
             self._current = None
-        if self._most is not None and self._backoff.tries >= self._most:
+        most = self._most
+        if most is not None and self._backoff.tries >= most:
             self._state = "failed"
             raise cause
         wait_s = self._backoff.next_s()

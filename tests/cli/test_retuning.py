@@ -1,5 +1,6 @@
 """A run takes new values between two frames, each part of it in its own way."""
 
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -10,12 +11,17 @@ from streamer.analytics.wary import Wary
 from streamer.cli.desk import Desk
 from streamer.cli.parts import Parts
 from streamer.cli.retuning import Retuning
+from streamer.clock import FakeClock
 from streamer.config import resolve, setting_fields
-from streamer.errors import ConfigError
+from streamer.errors import ConfigError, SourceLost
 from streamer.frame import Detections, Frame, Result
 from streamer.interfaces import Command, Detector, SourceInfo, View
 from streamer.labels import Labels
 from streamer.overlay import annotate
+from streamer.sinks.conditions import Condition
+from streamer.sources.limit import LimitedSource
+from streamer.sources.reconnecting import ReconnectingSource
+from streamer.sources.watched import WatchedSource
 from streamer.style import Style
 from tests.fakes import FakeDetector
 
@@ -101,8 +107,48 @@ def test_the_panel_of_a_view(tmp_path: Path) -> None:
 
 def test_every_setting_that_says_it_reloads_does_something(tmp_path: Path, wary: Wary) -> None:
     made = parts(tmp_path, detector=wary, view=mock.Mock(spec=View, panel=True))
-    resolved = resolve()
+    made = replace(made, sinks=(Guard(),))  # type: ignore[arg-type]
+    resolved = resolve(flags={"clip_on": "person"})
     for known in setting_fields().values():
         prepared = Retuning(made).prepared({known.name}, resolved)
         assert bool(prepared.commits) is known.setting.reloads, known.name
         assert not prepared.refused
+
+
+class Guard:
+    """A sink that keeps clips, as far as it is asked here."""
+
+    role = "clips"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, float, float]] = []
+
+    def watch_for(self, condition: Condition, *, pre_s: float, post_s: float) -> None:
+        self.asked.append((condition.text, pre_s, post_s))
+
+
+def test_clips_are_kept_of_something_else(tmp_path: Path) -> None:
+    guard = Guard()
+    made = replace(parts(tmp_path), sinks=(guard,))  # type: ignore[arg-type]
+    assert take(made, clip_on="car", pre="2", post="9") == frozenset()
+    assert guard.asked == [("car", 2.0, 9.0)]
+    with pytest.raises(ConfigError, match="clip_on: "):
+        take(made, clip_on="unicorn")
+    assert len(guard.asked) == 1
+
+
+def test_clips_do_not_begin_or_end_to_be_kept(tmp_path: Path) -> None:
+    assert take(parts(tmp_path), clip_on="car") == {"clip_on"}
+    made = replace(parts(tmp_path), sinks=(Guard(),))  # type: ignore[arg-type]
+    assert Retuning(made).prepared({"clip_on"}, resolve()).refused == {"clip_on"}
+    assert take(parts(tmp_path), pre="9") == frozenset()  # nobody asks
+
+
+def test_when_a_source_is_given_up(tmp_path: Path) -> None:
+    clock = FakeClock()
+    source = WatchedSource(ReconnectingSource(mock.Mock(side_effect=SourceLost("gone")), name="camera", clock=clock))
+    made = replace(parts(tmp_path), source=LimitedSource(source, duration_s=1e9))
+    take(made, reconnect_max="3")
+    with pytest.raises(SourceLost):
+        list(made.source.frames())
+    assert made.source.info.state == "failed"

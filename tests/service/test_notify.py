@@ -121,6 +121,13 @@ def test_the_end_is_told_once_and_its_reason_without_secrets_or_lines(ear: Ear) 
     assert ear.heard() == ["STOPPING=1\nSTATUS=rtsp://***@cam/1: READY=1 gone"]
 
 
+def test_a_run_that_ends_well_before_it_said_ready_was_ready(ear: Ear) -> None:
+    ServiceManager(ear.environ).stopping("failed")
+    assert ear.heard() == ["STOPPING=1\nSTATUS=failed"]
+    ServiceManager(ear.environ).stopping("ended", well=True)
+    assert ear.heard() == ["READY=1", "STOPPING=1\nSTATUS=ended"]
+
+
 def test_a_manager_that_does_not_listen_holds_nobody_up_and_hears_of_it_later(ear: Ear) -> None:
     manager = ServiceManager(ear.environ)
     filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
