@@ -289,6 +289,8 @@ class Status:
     age_ms: how much older the newest detections are than the newest frame.
     runtime: what runs the model; decoder: what decodes the source; both for people.
     recording: whether a recording is under way.
+    stalls: which of the run's own stages stand still, and since when; a source that is waited for is none.
+    frame_ns: when the newest frame was captured, in monotonic ns; None before the first.
     """
 
     state: str = "starting"
@@ -305,4 +307,6 @@ class Status:
     runtime: str = ""
     decoder: str = ""
     recording: bool = False
+    stalls: str = ""
+    frame_ns: int | None = None
     ledger: Ledger = Ledger()

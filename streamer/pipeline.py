@@ -193,6 +193,8 @@ class Pipeline:
             runtime=self._detector.runtime,
             decoder=source.decoder,
             recording=any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
+            stalls=self._detail,
+            frame_ns=self._meters.frame_ns,
             ledger=ledger,
         )
 
@@ -296,6 +298,7 @@ class Pipeline:
                 self._tally.captured(frame.index)
                 expected = frame.index + 1
                 self._meters.capture.mark(frame.captured_ns)
+                self._meters.frame_ns = frame.captured_ns
                 self._pass_on(frame)
         finally:
             self._tally.unusable(max(0, self._source.produced - expected))

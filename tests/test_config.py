@@ -16,7 +16,7 @@ from streamer.errors import ConfigError
 from streamer.models.options import Scale
 from streamer.sources.options import CameraBackend
 
-WRITTEN = ("record", "jsonl", "csv", "coco", "mot", "summary")
+WRITTEN = ("record", "jsonl", "csv", "coco", "mot", "summary", "health")
 
 
 def written(folder: Path, text: str, *, name: str = "settings.yaml") -> Path:

@@ -31,6 +31,8 @@ STATEMENTS = {
     "streamer clip --help": "from streamer.cli import main; main(['clip', '--help'])",
     "streamer doctor --help": "from streamer.cli import main; main(['doctor', '--help'])",
     "streamer devices --help": "from streamer.cli import main; main(['devices', '--help'])",
+    "streamer status": "from streamer.cli import main\n    try: main(['status', 'no such file'])\n"
+    "    except SystemExit as leaving: assert leaving.code == 1, leaving.code",
     "streamer --version": "from streamer.cli import main; main(['--version'])",
     "streamer config show": "from streamer.cli import main; main(['config', 'show'])",
     "streamer models list": "from streamer.cli import main; main(['models', 'list'])",

@@ -23,7 +23,8 @@ class Wary:
     detector: gives every class and up to MAX_DETECTIONS boxes, so that nothing else crowds out what shall be hidden.
         It belongs to this one from now on.
     hidden: ids of the classes that are looked for warily, whether they are reported or not.
-    classes, max_det: what is reported, as `Detections.from_raw` takes them; `conf` goes on meaning what it did.
+    classes, max_det: what is reported, as `Detections.from_raw` takes them; `conf` goes on meaning what it did. All
+        three may be changed while it runs; whatever they are, what is hidden stays hidden.
     """
 
     def __init__(
@@ -36,8 +37,8 @@ class Wary:
     ) -> None:
         self._detector = detector
         self._hidden = sorted(hidden)
-        self._classes = None if classes is None else sorted(classes)
-        self._max_det = max_det
+        self.classes = classes
+        self.max_det = max_det
         self.conf = detector.conf
 
     @property
@@ -75,11 +76,12 @@ class Wary:
 
     def reported(self, detections: Detections) -> Detections:
         """Those of `detections` that are to be reported, as the threshold is now."""
-        return detections[self._reportable(detections)][: self._max_det]
+        return detections[self._reportable(detections)][: self.max_det]
 
     def close(self) -> None:
         self._detector.close()
 
     def _reportable(self, found: Detections) -> NDArray[np.bool_]:
         wanted: NDArray[np.bool_] = found.scores.astype(np.float64) >= self._conf  # as from_raw compares them
-        return wanted if self._classes is None else wanted & np.isin(found.class_ids, self._classes)
+        classes = self.classes
+        return wanted if classes is None else wanted & np.isin(found.class_ids, sorted(classes))

@@ -24,6 +24,7 @@ from streamer.cli.logs import safe_lines, write_stderr
 from streamer.cli.models import models_app
 from streamer.cli.render import render_command
 from streamer.cli.run import run_verb
+from streamer.cli.status import status_command
 from streamer.errors import StreamerError
 
 EXAMPLES = """\
@@ -59,10 +60,11 @@ app.command("bench", help="Measure every stage of a run, beside the loop that ho
 app.command("render", help="Draw again what a run saw, from the lines of its --jsonl, without a model.")(render_command)
 app.command("clip", help="Cut a part of a file into a file, without encoding it again.")(clip_command)
 app.command("doctor", help="Say what works here, and what to install.")(doctor_command)
+app.command("status", help="Say whether the run that writes a health file is alive.")(status_command)
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
 
-VERBS = frozenset({"run", "devices", "inspect", "bench", "render", "clip", "doctor", "models", "config"})
+VERBS = frozenset({"run", "devices", "inspect", "bench", "render", "clip", "doctor", "status", "models", "config"})
 _ALONE = frozenset({"-h", "--help", "--version"})
 
 

@@ -75,7 +75,9 @@ def commented_file() -> str:
 
 def _commented(known: SettingField) -> list[str]:
     unit = f" in {known.setting.unit}" if known.setting.unit else ""
-    return ["", f"# {known.setting.help} Allowed: {known.allowed}{unit}.", f"#{known.name}: {_written(known.default)}"]
+    reloads = " A run that goes on takes it over." if known.setting.reloads else ""
+    said = f"# {known.setting.help} Allowed: {known.allowed}{unit}.{reloads}"
+    return ["", said, f"#{known.name}: {_written(known.default)}"]
 
 
 def _written(default: object) -> str:

@@ -1,14 +1,16 @@
 """What the keys of the window do that is not the pipeline's: what is drawn, snapshots, and the recording.
 
-`draw` runs on the render thread, `obey` on the main thread; all that they share is one frozen style and one set of
-labels, which are replaced and never changed.
+`draw` runs on the render thread, `obey` on the main thread, `restyle` on that of a reload; all that they share is one
+frozen style and one set of labels, which are replaced and never changed.
 """
 
 import logging
+import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from streamer.errors import SinkError
 from streamer.frame import Detections, Frame, Image, Result
@@ -42,7 +44,7 @@ class Desk:
     recorder: what the key r switches; None where there is nothing to switch, and `why_none` says why.
     wall_clock: for a live stream, whose timestamps are the time of day.
 
-    Fonts for all the labels are looked for here, so that no frame waits for one.
+    Fonts for all the labels are looked for here and in `restyle`, so that no frame waits for one.
     """
 
     def __init__(
@@ -55,10 +57,10 @@ class Desk:
         why_none: str = "nothing can be recorded here",
         wall_clock: WallClock | None = None,
     ) -> None:
-        for class_id in labels.known_ids:
-            drawable(labels.name(class_id), style.font)
+        _look_for_fonts(labels, style)
         self._labels = labels
         self._style = style
+        self._restyling = threading.Lock()
         self._snapshot_dir = snapshot_dir
         self._recorder = recorder
         self._why_none = why_none
@@ -71,15 +73,27 @@ class Desk:
     def obey(self, command: Command, result: Result) -> None:
         """One key; `result` is what is being shown. What fails is logged: a snapshot must not end the run."""
         if command is Command.LABELS:
-            self._style = replace(self._style, labels=not self._style.labels)
+            self._toggle("labels")
         elif command is Command.BOXES:
-            self._style = replace(self._style, boxes=not self._style.boxes)
+            self._toggle("boxes")
         elif command is Command.TRACKS:
-            self._style = replace(self._style, tracks=not self._style.tracks)
+            self._toggle("tracks")
         elif command is Command.RECORD:
             self._toggle_recording()
         elif command is Command.SNAPSHOT:
             self._snapshot(result)
+
+    def restyle(self, changes: Mapping[str, Any]) -> None:
+        """Draw with these fields of the style from the next frame on; what else keys have changed stays."""
+        if "font" in changes:
+            _look_for_fonts(self._labels, replace(self._style, **changes))
+        with self._restyling:
+            self._style = replace(self._style, **changes)
+
+    def _toggle(self, field: str) -> None:
+        with self._restyling:
+            changes: dict[str, Any] = {field: not getattr(self._style, field)}
+            self._style = replace(self._style, **changes)
 
     def _toggle_recording(self) -> None:
         if self._recorder is None:
@@ -100,6 +114,11 @@ class Desk:
             logger.warning("no snapshot: %s", error)
         else:
             logger.info("snapshot: %s", path)
+
+
+def _look_for_fonts(labels: Labels, style: Style) -> None:
+    for class_id in labels.known_ids:
+        drawable(labels.name(class_id), style.font)
 
 
 def snapshot_name(result: Result) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from streamer.config import Settings
 from streamer.text import printable, redacted
 
 LINE_CHARS = 1000
@@ -23,6 +24,13 @@ Write = Callable[[str], None]
 """Takes one line, without its end."""
 
 _PREFIXES = {logging.WARNING: "warning: ", logging.ERROR: "error: ", logging.CRITICAL: "error: "}
+
+
+def level_of(settings: Settings) -> int:
+    """The lowest level that is said."""
+    if settings.quiet:
+        return logging.ERROR
+    return logging.DEBUG if settings.verbose else logging.INFO
 
 
 class Outlet:

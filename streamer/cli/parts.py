@@ -318,7 +318,7 @@ def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> l
     return [recorder]
 
 
-def _style(settings: Settings) -> Style:
+def style_of(settings: Settings) -> Style:
     """How detections are drawn."""
     return Style(
         labels=not settings.hide_labels,
@@ -338,7 +338,7 @@ def _desk(settings: Settings, source: Source, labels: Labels, sinks: Sequence[Si
     why_none = "nothing can be recorded here" if settings.record is None else "all of it is kept: OUT has no switch"
     return Desk(
         labels,
-        style=_style(settings),
+        style=style_of(settings),
         snapshot_dir=settings.snapshot_dir,
         recorder=switch,
         why_none=why_none,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streamer.cli.flags import Flags, with_settings
-from streamer.cli.logs import Outlet, logging_to
+from streamer.cli.logs import Outlet, level_of, logging_to
 from streamer.cli.signals import SIGINT_EXIT, Interrupted, Signals
 from streamer.config import Origin, Resolved, Settings, resolve, setting_fields
 from streamer.errors import ConfigError
@@ -39,8 +39,7 @@ def render_verb(flags: Flags, *, detections: Path, source: str | None, conf: str
     settings = resolved.settings
     _require(settings)
     outlet = Outlet()
-    level = logging.ERROR if settings.quiet else logging.DEBUG if settings.verbose else logging.INFO
-    with logging_to(outlet, level=level, as_json=settings.log_json), Signals() as signals:
+    with logging_to(outlet, level=level_of(settings), as_json=settings.log_json), Signals() as signals:
         for warning in resolved.warnings:
             logger.warning("%s", warning)
         code = _render(resolved, detections, outlet=outlet, signals=signals)

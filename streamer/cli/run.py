@@ -9,7 +9,8 @@ import os
 import typer
 
 from streamer.cli.flags import Flags
-from streamer.cli.logs import Outlet, logging_to
+from streamer.cli.logs import Outlet, level_of, logging_to
+from streamer.cli.reloading import Reloading
 from streamer.cli.signals import PATIENCE_S, SIGINT_EXIT, Interrupted, Signals, leave_if_held
 from streamer.config import Resolved, Settings, resolve
 from streamer.errors import ConfigError
@@ -23,20 +24,21 @@ def run_verb(flags: Flags) -> None:
     settings = resolved.settings
     _require(settings)
     outlet = Outlet()
-    with logging_to(outlet, level=_level(settings), as_json=settings.log_json):
-        with Signals(patience_s=PATIENCE_S) as signals:
+    reloading = Reloading(resolved, flags=flags, environ=os.environ)
+    with logging_to(outlet, level=level_of(settings), as_json=settings.log_json):
+        with Signals(reloads=True, patience_s=PATIENCE_S) as signals:
             for warning in resolved.warnings:
                 logger.warning("%s", warning)
-            code = _run(resolved, outlet=outlet, signals=signals)
+            code = _run(resolved, outlet=outlet, signals=signals, reloading=reloading)
         leave_if_held(code, name="streamer-")
     raise typer.Exit(code)
 
 
-def _run(resolved: Resolved, *, outlet: Outlet, signals: Signals) -> int:
+def _run(resolved: Resolved, *, outlet: Outlet, signals: Signals, reloading: Reloading) -> int:
     try:
         from streamer.cli.session import Session  # noqa: PLC0415 - see above
 
-        return Session(resolved, outlet=outlet, signals=signals).run()
+        return Session(resolved, outlet=outlet, signals=signals, reloading=reloading).run()
     except Interrupted:
         return signals.exit_code or SIGINT_EXIT
 
@@ -44,9 +46,3 @@ def _run(resolved: Resolved, *, outlet: Outlet, signals: Signals) -> int:
 def _require(settings: Settings) -> None:
     if settings.source is None:
         raise ConfigError("there is nothing to watch", hint="streamer SOURCE, such as streamer 0 or streamer clip.mp4")
-
-
-def _level(settings: Settings) -> int:
-    if settings.quiet:
-        return logging.ERROR
-    return logging.DEBUG if settings.verbose else logging.INFO

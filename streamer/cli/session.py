@@ -5,30 +5,44 @@ The parts are opened in parts.py; this is what is around them. Called by the ver
 
 import logging
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from streamer.analytics.recorded import Recorded
 from streamer.cli.failures import code_of, told
 from streamer.cli.logs import Outlet
 from streamer.cli.parts import Parts, inputs_of, open_parts
-from streamer.cli.progress import open_progress
+from streamer.cli.progress import Progress, open_progress
+from streamer.cli.reloading import Reloading
 from streamer.cli.signals import SIGINT_EXIT, Interrupted, Signals, leave_now
 from streamer.cli.summary import claim_summary, ledger_fields, summarised, write_summary
+from streamer.cli.supervised import Supervised
 from streamer.config import Resolved
 from streamer.errors import SinkError
 from streamer.flow.report import Report
+from streamer.frame import Status
 from streamer.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
 
 class Session:
-    """One run, from checked settings to an exit code. recorded: what stands in for the model, if anything does."""
+    """One run, from checked settings to an exit code.
+
+    recorded: what stands in for the model, if anything does. reloading: reads the settings again while it goes on.
+    """
 
     def __init__(
-        self, resolved: Resolved, *, outlet: Outlet, signals: Signals, recorded: Recorded | None = None
+        self,
+        resolved: Resolved,
+        *,
+        outlet: Outlet,
+        signals: Signals,
+        recorded: Recorded | None = None,
+        reloading: Reloading | None = None,
     ) -> None:
         self._resolved = resolved
+        self._supervised = Supervised(resolved, reloading=reloading)
         self._recorded = recorded
         self._outlet = outlet
         self._signals = signals
@@ -46,10 +60,11 @@ class Session:
         report = None if self._pipeline is None else self._pipeline.report
         code = self._tell_failure(failure, report)
         code = self._summarise(code, failure, report)
+        left_behind = not self._supervised.end(exit_code=code, error=_in_a_line(failure), report=report)
         if report is not None:
             _tell_ledger(report)
-            if report.abandoned:
-                leave_now(code)
+        if left_behind or (report is not None and report.abandoned):
+            leave_now(code)
         return code
 
     def _watch(self) -> None:
@@ -57,15 +72,17 @@ class Session:
             with ExitStack() as opened:
                 pipeline = self._pipeline = self._joined(opened, told)
                 opened.pop_all()  # from here on they are the pipeline's, which knows what must not be closed
-            self._signals.hand_over(pipeline.stop)
+            self._signals.hand_over(pipeline.stop, reload=self._supervised.ask_reload)
             pipeline.run()
 
     def _joined(self, opened: ExitStack, told: ExitStack) -> Pipeline:
         settings = self._resolved.settings
+        inputs = inputs_of(settings, self._recorded)
         if settings.summary is not None:
-            inputs = inputs_of(settings, self._recorded)
             self._summary_path = claim_summary(settings.summary, inputs=inputs, force=settings.force)
+        self._supervised.open(inputs=inputs)
         parts = self._parts = open_parts(settings, opened, recorded=self._recorded)
+        self._supervised.attach(parts)
         progress = told.enter_context(
             open_progress(
                 parts.source.info,
@@ -86,9 +103,13 @@ class Session:
             detect_every=settings.detect_every,
             box_timing=settings.box_timing,
             hold=parts.hold,
-            on_status=progress.update,
+            on_status=partial(self._tell, progress),
             on_command=parts.desk.obey,
         )
+
+    def _tell(self, progress: Progress, status: Status) -> None:
+        progress.update(status)
+        self._supervised.tell(status)
 
     def _tell_failure(self, failure: BaseException | None, report: Report | None) -> int:
         """Say what went wrong; the exit code that it has."""
@@ -112,12 +133,13 @@ class Session:
             return code
         parts = self._parts
         summary = summarised(
-            self._resolved,
+            self._supervised.resolved,
             exit_code=code,
+            reloads=self._supervised.reloads,
             report=report,
             source=None if parts is None else parts.source.info,
             recorded=() if parts is None else parts.recorded_files,
-            error=None if failure is None else " ".join(told(failure)),
+            error=_in_a_line(failure),
         )
         try:
             write_summary(path, summary, force=self._resolved.settings.force)
@@ -125,6 +147,11 @@ class Session:
             logger.error("%s", error)  # noqa: TRY400 - a sentence for the user, not a traceback
             return code or error.exit_code
         return code
+
+
+def _in_a_line(failure: BaseException | None) -> str | None:
+    """What went wrong; None where a signal ended the run before it began, or nothing did."""
+    return None if failure is None or isinstance(failure, Interrupted) else " ".join(told(failure))
 
 
 def _tell_ledger(report: Report) -> None:

@@ -1,5 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal: the first signal ends the run well, the second one ends it at once.
 
+SIGHUP has two meanings: the terminal has gone, or, as services know it, settings are to be read again. It is the first
+where there was a terminal at the start and there is none now; see `terminal_opens`.
+
 A thread hears of signals through the interpreter's wake-up file, because the main thread may stand in a driver or a
 library for seconds, and Python's own handlers run on the main thread only. Called by the verbs that run something.
 """
@@ -77,15 +80,25 @@ class Signals:
 
     patience_s: where the main thread stands in a driver that opens, Interrupted does not come through to it; if nothing
     was handed over so long after the first signal, and nobody has left, `leave` is called. None waits for ever.
+    reloads: a SIGHUP that no lost terminal explains asks for the settings to be read again, as often as it comes; it
+    ends nothing, and one from before `hand_over` is not lost. Else every SIGHUP ends the run.
+    has_terminal: tells whether there is a terminal now.
     """
 
     def __init__(
         self,
         *,
+        reloads: bool = False,
         patience_s: float | None = None,
         leave: Callable[[int], None] = leave_now,
         now_s: Callable[[], float] = time.monotonic,
+        has_terminal: Callable[[], bool] | None = None,
     ) -> None:
+        self._reloads = reloads
+        self._has_terminal = has_terminal or terminal_opens
+        self._had_terminal = reloads and self._has_terminal()
+        self._reload: Callable[[], None] | None = None
+        self._reload_asked = False
         self._patience_s = patience_s
         self._now_s = now_s
         self.received: int | None = None
@@ -98,13 +111,15 @@ class Signals:
         """130, 143 or 129 once a signal has come, else None."""
         return None if self.received is None else exit_code_of(self.received)
 
-    def hand_over(self, stop: Callable[[], None]) -> None:
-        """From now on a signal calls `stop`; at once, if one came already."""
+    def hand_over(self, stop: Callable[[], None], *, reload: Callable[[], None] | None = None) -> None:
+        """From now on a signal calls `stop`, or `reload`; at once, if one came already. Neither may wait."""
         with self._lock:
-            self._stop = stop
-            late = self.received is not None
+            self._stop, self._reload = stop, reload
+            late, reload_asked = self.received is not None, self._reload_asked
         if late:
             stop()
+        elif reload_asked and reload is not None:
+            reload()
 
     def __enter__(self) -> Self:
         self._ear, self._mouth = socket.socketpair()
@@ -126,7 +141,7 @@ class Signals:
         self._ear.close()
 
     def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
-        if self._stop is None:
+        if self._stop is None and not self._asks_for_reload(signum):
             self.received = self.received or signum
             raise Interrupted
 
@@ -135,6 +150,9 @@ class Signals:
         while data := self._heard():
             now_s = self._now_s()
             for signum in data:
+                if signum in self._before and self._asks_for_reload(signum):
+                    self._obey_reload()
+                    continue
                 if signum not in self._before or (first and first[0] == signum and now_s - first[1] < ECHO_S):
                     continue
                 self._obey(signum, first=first is None)
@@ -153,6 +171,17 @@ class Signals:
             self._leave(self.exit_code or SIGINT_EXIT)
         return self._heard()
 
+    def _asks_for_reload(self, signum: int) -> bool:
+        """Not when the terminal has gone: that is what SIGHUP was made for."""
+        is_hangup = self._reloads and signum == getattr(signal, "SIGHUP", None)
+        return is_hangup and not (self._had_terminal and not self._has_terminal())
+
+    def _obey_reload(self) -> None:
+        with self._lock:
+            self._reload_asked, reload = True, self._reload
+        if reload is not None:
+            reload()
+
     def _obey(self, signum: int, *, first: bool) -> None:
         with self._lock:
             self.received = self.received or signum
@@ -162,6 +191,15 @@ class Signals:
             self._leave(exit_code_of(signum))
         elif stop is not None:
             stop()
+
+
+def terminal_opens() -> bool:
+    """Whether this process has a controlling terminal; a hang-up takes it from every process of its session."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
+    except (OSError, AttributeError):  # Windows has no such flags, and no SIGHUP
+        return False
+    return True
 
 
 def _heeded(signum: int) -> bool:

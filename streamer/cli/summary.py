@@ -25,6 +25,7 @@ def summarised(
     resolved: Resolved,
     *,
     exit_code: int,
+    reloads: int = 0,
     report: Report | None = None,
     source: SourceInfo | None = None,
     recorded: tuple[Path, ...] = (),
@@ -39,6 +40,7 @@ def summarised(
         "source": None if source is None else asdict(source),
         "recorded": [_safe(str(path)) for path in recorded],
         "settings": resolved.described(),
+        "reloads": reloads,
         "versions": versions(),
     }
 

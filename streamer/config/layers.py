@@ -47,11 +47,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Checked settings; where each value came from; and what people should know of the places that were looked at."""
+    """Checked settings; where each value came from; and what people should know of the places that were looked at.
+
+    overruled: what stands in the file and does not count, because a flag or a variable says it, too.
+    """
 
     settings: Settings
     origins: Mapping[str, Origin]
     warnings: tuple[str, ...] = field(default=())
+    overruled: Mapping[str, Given] = field(default_factory=dict)
 
     def shown(self, name: str) -> str:
         """The value of a setting as people write it, on one line and without credentials; empty where it is not set."""
@@ -88,9 +92,10 @@ def resolve(
     chosen = path or _named_file(typed.get("config") or variables.get("config"))
     written = _from_file(chosen, problems) if chosen is not None else {}
     given = {**written, **variables, **typed}
+    overruled = {name: value for name, value in written.items() if given[name] is not value}
     settings = _checked(given, problems)
     origins = {name: given[name].origin if name in given else Origin() for name in fields}
-    return Resolved(settings, origins, warnings)
+    return Resolved(settings, origins, warnings, overruled)
 
 
 def _named_file(given: Given | None) -> Path | None:

@@ -25,6 +25,7 @@ class Setting:
 
     unit: `s`, `px` or `fps`. short: a flag of one letter. metavar: what its value is called in `--help`.
     allowed: which values it takes, where its type does not say so. in_file: whether a settings file may hold it.
+    reloads: whether a run that goes on takes a new value from a changed settings file.
     """
 
     group: Group
@@ -34,6 +35,7 @@ class Setting:
     metavar: str = ""
     allowed: str = ""
     in_file: bool = True
+    reloads: bool = False
 
 
 def _time(text: str) -> Setting:
@@ -105,7 +107,9 @@ class Settings(BaseModel):
         ),
     ] = None
     reconnect_max: Annotated[
-        int | None, Setting("source", "Give up after so many failed tries in a row."), Field(ge=0, le=1_000_000)
+        int | None,
+        Setting("source", "Give up after so many failed tries in a row.", reloads=True),
+        Field(ge=0, le=1_000_000),
     ] = None
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
@@ -132,16 +136,17 @@ class Settings(BaseModel):
         FilePath | None,
         Setting("model", "What the model's file cannot say; if not given, looked for beside it.", metavar="FILE"),
     ] = None
-    conf: Annotated[float, Setting("model", "Lowest score that is reported."), Field(ge=0, le=1)] = 0.5
+    conf: Annotated[float, Setting("model", "Lowest score that is reported.", reloads=True), Field(ge=0, le=1)] = 0.5
     iou: Annotated[
         float | None,
         Setting("model", "Overlap above which the weaker box is left out, for models that leave it to us."),
         Field(ge=0, le=1),
     ] = None
     classes: Annotated[
-        Names, Setting("model", "Only these classes.", metavar="NAMES", allowed="names with commas between")
+        Names,
+        Setting("model", "Only these classes.", metavar="NAMES", allowed="names with commas between", reloads=True),
     ] = ()
-    max_det: Annotated[int, Setting("model", "The most boxes on a frame."), Field(ge=1, le=300)] = 100
+    max_det: Annotated[int, Setting("model", "The most boxes on a frame.", reloads=True), Field(ge=1, le=300)] = 100
     signature: Annotated[Text | None, Setting("model", "Which signature to call.", metavar="NAME")] = None
     label_offset: Annotated[
         int | None,
@@ -214,23 +219,27 @@ class Settings(BaseModel):
     show: Annotated[bool | None, Setting("view", "A window; if not given, where there is a display.")] = None
     view_width: Annotated[int | None, Setting("view", "Width of the view.", unit="px"), Field(ge=64, le=16384)] = None
     full_screen: Annotated[bool, Setting("view", "Fill the screen.")] = False
-    panel: Annotated[bool, Setting("view", "Rates, latency and drops in the view.")] = True
-    hide_labels: Annotated[bool, Setting("view", "Draw boxes without names.")] = False
-    hide_conf: Annotated[bool, Setting("view", "Draw names without scores.")] = False
-    hide_tracks: Annotated[bool, Setting("view", "Draw names without the numbers of tracks.")] = False
-    theme: Annotated[ThemeName, Setting("view", "What boxes and labels look like.")] = "default"
-    box_style: Annotated[BoxStyle, Setting("view", "Draw whole boxes, or their corners.")] = "full"
+    panel: Annotated[bool, Setting("view", "Rates, latency and drops in the view.", reloads=True)] = True
+    hide_labels: Annotated[bool, Setting("view", "Draw boxes without names.", reloads=True)] = False
+    hide_conf: Annotated[bool, Setting("view", "Draw names without scores.", reloads=True)] = False
+    hide_tracks: Annotated[bool, Setting("view", "Draw names without the numbers of tracks.", reloads=True)] = False
+    theme: Annotated[ThemeName, Setting("view", "What boxes and labels look like.", reloads=True)] = "default"
+    box_style: Annotated[BoxStyle, Setting("view", "Draw whole boxes, or their corners.", reloads=True)] = "full"
     line_width: Annotated[
-        int, Setting("view", "Width of a box's line; 0: by the size of the picture.", unit="px"), Field(ge=0, le=64)
+        int,
+        Setting("view", "Width of a box's line; 0: by the size of the picture.", unit="px", reloads=True),
+        Field(ge=0, le=64),
     ] = 0
     font: Annotated[
         FilePath | None,
-        Setting("view", "A font for labels; if not given, those of OpenCV and of the system.", metavar="FILE"),
+        Setting(
+            "view", "A font for labels; if not given, those of OpenCV and of the system.", metavar="FILE", reloads=True
+        ),
     ] = None
     timestamp: Annotated[
-        bool, Setting("view", "Burn in the time: of day for a live stream, else that in the media.")
+        bool, Setting("view", "Burn in the time: of day for a live stream, else that in the media.", reloads=True)
     ] = False
-    source_name: Annotated[bool, Setting("view", "Burn in the name of the source.")] = False
+    source_name: Annotated[bool, Setting("view", "Burn in the name of the source.", reloads=True)] = False
 
     record: Annotated[
         Place | None,
@@ -273,13 +282,16 @@ class Settings(BaseModel):
             "Keep clips of what happens: person, 'count(car) >= 2', 'person score>.8 and not dog'.",
             metavar="CONDITION",
             allowed="a condition",
+            reloads=True,
         ),
     ] = None
     pre: Annotated[
-        Seconds, Setting("record", "What a clip has from before.", unit="s", metavar="TIME", allowed="a time")
+        Seconds,
+        Setting("record", "What a clip has from before.", unit="s", metavar="TIME", allowed="a time", reloads=True),
     ] = 5.0
     post: Annotated[
-        Seconds, Setting("record", "What a clip has from after.", unit="s", metavar="TIME", allowed="a time")
+        Seconds,
+        Setting("record", "What a clip has from after.", unit="s", metavar="TIME", allowed="a time", reloads=True),
     ] = 5.0
     clip_dir: Annotated[
         FilePath | None, Setting("record", "Where clips go; if not given, beside OUT.", metavar="DIR")
@@ -296,6 +308,10 @@ class Settings(BaseModel):
     coco: Annotated[FilePath | None, Setting("report", "A data set of COCO.", metavar="FILE")] = None
     mot: Annotated[FilePath | None, Setting("report", "A line of MOTChallenge each.", metavar="FILE")] = None
     summary: Annotated[FilePath | None, Setting("report", "At the end, what happened as JSON.", metavar="FILE")] = None
+    health: Annotated[
+        FilePath | None,
+        Setting("report", "Each second, how the run goes as JSON, for streamer status FILE.", metavar="FILE"),
+    ] = None
 
     blur: Annotated[
         Names,
@@ -305,8 +321,10 @@ class Settings(BaseModel):
     config: Annotated[
         FilePath | None, Setting("itself", "A YAML file of settings.", short="-c", metavar="FILE", in_file=False)
     ] = None
-    quiet: Annotated[bool, Setting("itself", "Say nothing but errors.", short="-q")] = False
-    verbose: Annotated[bool, Setting("itself", "Say more, and where a bug came from.", short="-v")] = False
+    quiet: Annotated[bool, Setting("itself", "Say nothing but errors.", short="-q", reloads=True)] = False
+    verbose: Annotated[bool, Setting("itself", "Say more, and where a bug came from.", short="-v", reloads=True)] = (
+        False
+    )
     log_json: Annotated[bool, Setting("itself", "Say all of it in lines of JSON.")] = False
 
     def rivals(self) -> tuple[tuple[str, str], ...]:
@@ -337,7 +355,7 @@ class Settings(BaseModel):
     def _shared_places(self) -> Iterator[tuple[str, str]]:
         """What is written must be no place that is read or written besides, however the two are spelled."""
         taken: dict[str, str] = {}
-        written = ("record", "jsonl", "csv", "coco", "mot", "summary")
+        written = ("record", "jsonl", "csv", "coco", "mot", "summary", "health")
         for name in ("config", "model", "labels", "card", "font", *written):
             path: str | Path | None = getattr(self, name)
             if path is None:

@@ -6,6 +6,7 @@ from streamer.clock import NS_PER_MS, NS_PER_S, LatencyMeter, RateMeter
 class Meters:
     """Rates of the three ends, the latency from capture to where frames leave, the detector's time, the boxes' age.
 
+    frame_ns: when the newest frame was captured; None before the first.
     rejected_boxes: rows of the detector's that could not be detections; see `Detections.from_raw`.
     """
 
@@ -16,6 +17,7 @@ class Meters:
         self.latency = LatencyMeter()
         self.detect_time = LatencyMeter()
         self.age_ns = 0
+        self.frame_ns: int | None = None
         self.rejected_boxes = 0
 
     def patience_ns(self, now_ns: int) -> int:

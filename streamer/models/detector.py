@@ -33,7 +33,8 @@ class ModelDetector:
     loaded: the model as its file describes it. run: what runs it; the signature as it was saved, if None.
     warns: whether it says what is odd about the model's output.
 
-    conf: the lowest score that is reported; may be changed while it runs.
+    conf: the lowest score that is reported. classes: ids of the only classes that are; None for all. max_det: the most
+    boxes of an image. All three may be changed while it runs, and hold from the next image.
     rejected: rows of the model's output that were no detections; the first are warned about, all are counted.
     """
 
@@ -55,8 +56,8 @@ class ModelDetector:
         self._plan = plan
         self._naming = naming
         self._named = naming.labels.known_ids
-        self._max_det = min(options.max_det, MAX_DETECTIONS)
-        self._classes = naming.labels.ids(options.classes) if options.classes else None
+        self.max_det = options.max_det
+        self.classes = naming.labels.ids(options.classes) if options.classes else None
         self._warned: set[str] = set() if warns else {"rejected", "nameless"}
 
     @property
@@ -143,8 +144,8 @@ class ModelDetector:
         return found
 
     def _read(self, outputs: Mapping[str, NDArray[Any]], image: Image) -> Detections:
-        conf = max(self.conf, PADDING)
-        most = MAX_DETECTIONS if self._classes is None else MAX_CANDIDATES  # other classes go after the head has read
+        conf, classes = max(self.conf, PADDING), self.classes
+        most = MAX_DETECTIONS if classes is None else MAX_CANDIDATES  # other classes go after the head has read
         raw = self._run.head.read(outputs, input_size_px=self._run.size_px, conf=conf, max_det=most)
         size_px = (image.shape[1], image.shape[0])
         found = Detections.from_raw(
@@ -153,8 +154,8 @@ class ModelDetector:
             raw.class_ids,
             size_px=size_px,
             conf=conf,
-            max_det=self._max_det,
-            classes=self._classes,
+            max_det=min(self.max_det, MAX_DETECTIONS),
+            classes=classes,
         )
         if found.rejected and "rejected" not in self._warned:
             self._warned.add("rejected")

@@ -79,6 +79,7 @@ class Clips:
         self._labels = labels
         self._pre_ticks, self._post_ticks = round(pre_s * TICKS_PER_S), round(post_s * TICKS_PER_S)
         self._pre_s = pre_s
+        self._wanted = self._served = condition, pre_s, post_s
         self._from_files, self._live = from_files, live
         self._keep = keep or Keep()
         self._room_bytes = room_bytes
@@ -108,6 +109,7 @@ class Clips:
             raise SinkError("no more clips are kept", where=str(self._stem.parent))
         if result.image is None:
             raise InternalError("clips were given a frame that nobody has drawn")
+        self._serve_wanted()
         frame = result.frame
         time_s = frame.index / self._recipe.fps if frame.pts_s is None else frame.pts_s
         ticks = round(time_s * TICKS_PER_S)
@@ -129,6 +131,10 @@ class Clips:
         elif holds:
             self._happens(result, ticks)
 
+    def watch_for(self, condition: Condition, *, pre_s: float, post_s: float) -> None:
+        """See `Watching`. A clip that is under way goes on; what came before is kept as long as asked from now on."""
+        self._wanted = condition, pre_s, post_s
+
     def close(self) -> None:
         """Finish the clip that is under way. Raises SinkError where a clip could not be written."""
         self._closed = True
@@ -141,6 +147,17 @@ class Clips:
         failed, self._failure = self._failure, None
         if failed is not None:
             raise failed
+
+    def _serve_wanted(self) -> None:
+        """On the thread that writes, between two frames."""
+        wanted = self._wanted
+        if wanted is self._served:
+            return
+        self._served = wanted
+        self._condition, self._pre_s, post_s = wanted
+        self._pre_ticks, self._post_ticks = round(self._pre_s * TICKS_PER_S), round(post_s * TICKS_PER_S)
+        if self._preroll is not None:
+            self._preroll.keep_for(self._pre_s)
 
     def _preroll_for(self, frame: Frame, image: Image) -> PreRoll:
         key = frame.epoch, image.shape, frame.source

@@ -13,7 +13,7 @@ and recorder.py ask it; nothing of it runs as code.
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,14 @@ class Condition:
         return meant
 
 
+@runtime_checkable
+class Watching(Protocol):
+    """A sink that waits for something to happen, and may be told to wait for something else while it goes on."""
+
+    def watch_for(self, condition: Condition, *, pre_s: float, post_s: float) -> None:
+        """From its next frame on; from any thread. pre_s, post_s: what is kept from before and after it."""
+
+
 class Happening:
     """A thing that happens, from the first frame on which `condition` holds until it has not held for `gap_s`.
 
@@ -80,6 +88,10 @@ class Happening:
         self.condition = condition
         self._gap_s = gap_s
         self._last_s: float | None = None
+
+    def becomes(self, condition: Condition, *, gap_s: float) -> None:
+        """Another condition from the next frame on."""
+        self.condition, self._gap_s = condition, gap_s
 
     def begins(self, result: Result, time_s: float) -> bool:
         """Whether it begins on this frame, which is shown at `time_s`; frames come in the order of time."""

@@ -44,7 +44,7 @@ class PreRoll:
         self.size_px = size_px
         """(width, height) of the pictures."""
         self._original = original
-        self._length_ticks = round((length_s + 2 * KEYFRAME_S) * TICKS_PER_S)
+        self.keep_for(length_s)
         self._most_bytes = most_bytes
         self._kept: deque[Encoded] = deque()
         self._bytes = 0
@@ -52,6 +52,10 @@ class PreRoll:
         # FFmpeg fills in what a stream is only for a container; nothing is ever written to this one.
         self._container = av.open(io.BytesIO(), "w", format="matroska")
         self._coder = self._new_coder(self._container)
+
+    def keep_for(self, length_s: float) -> None:
+        """From now on keep at least so much."""
+        self._length_ticks = round((length_s + 2 * KEYFRAME_S) * TICKS_PER_S)
 
     @property
     def bytes(self) -> int:

@@ -19,7 +19,7 @@ from streamer.clock import NS_PER_S
 from streamer.errors import ConfigError, InternalError, SinkError
 from streamer.frame import Frame, Image, Result
 from streamer.interfaces import SinkRole
-from streamer.sinks.conditions import Happening
+from streamer.sinks.conditions import Condition, Happening
 from streamer.sinks.containers import container_of
 from streamer.sinks.encoders import check_quality, choose_encoder
 from streamer.sinks.options import STDOUT, Keep, VideoOptions
@@ -156,6 +156,11 @@ class Recorder:
     def recorded_files(self) -> tuple[Path, ...]:
         """The files that hold frames, in the order of time."""
         return tuple(self._paths)
+
+    def watch_for(self, condition: Condition, *, pre_s: float, post_s: float) -> None:
+        """See `Watching`: for its chapters, if it makes any."""
+        if self._chapters_when is not None:
+            self._chapters_when.becomes(condition, gap_s=pre_s + post_s)
 
     def toggle(self) -> None:
         """Switch the recording off or on, from any thread: off finishes the file when the next frame comes."""

@@ -54,7 +54,8 @@ class Window:
     """A window called `title`, resizable, that keeps the shape of the picture.
 
     view_width_px: pictures are fitted to this width before they are shown; None shows them as they are.
-    full_screen, panel: how it begins; the keys f and p change them, h shows the list of all keys.
+    full_screen, panel: how it begins; the keys f and p change them, h shows the list of all keys. `panel` may be set
+    from any thread.
 
     Raises SinkOpenError where no window can be opened.
     """
@@ -66,7 +67,7 @@ class Window:
             raise SinkOpenError(f"no window can be opened: {problem}", hint=_HINT)
         self._title = printable(redacted(title)) or "streamer"
         self._view_width_px = view_width_px
-        self._panel = panel
+        self.panel = panel
         self._help = False
         self._full_screen = full_screen
         self._image_px = (0, 0)
@@ -87,7 +88,7 @@ class Window:
     def render(self, result: Result, status: Status) -> Image:
         image = result.frame.image if result.image is None else result.image
         fitted = self._fitted(image)
-        return draw_view(fitted, status, panel=self._panel, keys=self._help, own=fitted is not image)
+        return draw_view(fitted, status, panel=self.panel, keys=self._help, own=fitted is not image)
 
     def show(self, image: Image) -> None:
         if self._gone:
@@ -146,7 +147,7 @@ class Window:
     def _change(self, key: str) -> None:
         match key:
             case "p":
-                self._panel = not self._panel
+                self.panel = not self.panel
             case "f":
                 self._full_screen = not self._full_screen
                 self._apply_full_screen()

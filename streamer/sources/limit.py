@@ -8,6 +8,7 @@ from dataclasses import replace
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.frame import Frame
 from streamer.interfaces import Source, SourceInfo
+from streamer.sources.reconnecting import Persistent
 
 LOOK_S = 0.1
 GRACE_NS = NS_PER_S // 4
@@ -57,6 +58,10 @@ class LimitedSource:
     def close(self) -> None:
         self._over.set()
         self._source.close()
+
+    def give_up_after(self, most: int | None) -> None:
+        if isinstance(self._source, Persistent):
+            self._source.give_up_after(most)
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

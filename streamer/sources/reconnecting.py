@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.errors import SourceError, SourceLost, SourceRefused
@@ -26,6 +27,14 @@ MOST_CAUSES = 10
 
 OpenAgain = Callable[[], Source]
 """Opens the source. Raises SourceError; what it opens may still be connecting and fail at its first frame."""
+
+
+@runtime_checkable
+class Persistent(Protocol):
+    """A source that may be told, while it goes on, when to give up; of one that never comes back it changes nothing."""
+
+    def give_up_after(self, most: int | None) -> None:
+        """After so many tries in a row that fail; None never. From any thread; holds from the next one that fails."""
 
 
 @dataclass(slots=True)
@@ -127,6 +136,9 @@ class ReconnectingSource:
         if self._state != "failed":
             self._state = "ended"
 
+    def give_up_after(self, most: int | None) -> None:
+        self._most = most
+
     def _one_connection(self) -> Iterator[Frame]:
         """The frames until it is lost; every one is numbered as one of the whole stream."""
         source = self._opened()
@@ -186,8 +198,9 @@ class ReconnectingSource:
             if self._current is not None:
                 self._left_out_before += self._current.info.left_out
             self._current = None
+        most = self._most
         hopeless = isinstance(cause, SourceRefused) and self._first_ns is None
-        if hopeless or (self._most is not None and self._backoff.tries >= self._most):
+        if hopeless or (most is not None and self._backoff.tries >= most):
             self._state = "failed"
             raise cause
         wait_s = self._backoff.next_s()

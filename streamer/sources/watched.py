@@ -12,6 +12,7 @@ from streamer.clock import NS_PER_S
 from streamer.frame import Frame
 from streamer.interfaces import Source, SourceInfo
 from streamer.sources.picture_check import PictureCheck, Trouble
+from streamer.sources.reconnecting import Persistent
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,10 @@ class WatchedSource:
 
     def close(self) -> None:
         self._source.close()
+
+    def give_up_after(self, most: int | None) -> None:
+        if isinstance(self._source, Persistent):
+            self._source.give_up_after(most)
 
     def _look(self, frame: Frame) -> None:
         self._newest_ns = frame.captured_ns

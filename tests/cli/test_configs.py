@@ -1,13 +1,16 @@
 """The settings files of configs/ are right, and run."""
 
 import json
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from streamer import cli
 from streamer.cli import parts
-from streamer.config import resolve
+from streamer.config import resolve, setting_fields
 from streamer.labels import Labels
 from tests.clips import write_clip
 from tests.e2e.child import DescribedDetector
@@ -48,3 +51,24 @@ def test_each_runs(
     assert {path.name for path in tmp_path.iterdir()} == kept | {"clip.mp4"}
     summaries = list(tmp_path.glob("*.json"))
     assert all(json.loads(path.read_text(encoding="utf-8"))["ledger"]["produced"] == 10 for path in summaries)
+
+
+def _unit() -> str:
+    return (CONFIGS / "streamer@.service").read_text(encoding="utf-8")
+
+
+def test_the_unit_starts_streamer_with_flags_that_there_are() -> None:
+    (line,) = (line for line in _unit().splitlines() if line.startswith("ExecStart="))
+    flags = {word.replace("--no-", "--") for word in shlex.split(line) if word.startswith("-")}
+    known = {known.flag for known in setting_fields().values()} | {"-c"}
+    assert {"--show", "--health", "-c"} <= flags <= known
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd is not installed")
+    unit = tmp_path / "streamer@front.service"
+    unit.write_text(_unit().replace("/opt/streamer/bin/streamer", "/bin/true"), encoding="utf-8")
+    done = subprocess.run([analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

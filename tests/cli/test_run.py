@@ -16,6 +16,7 @@ from streamer.errors import ModelLoadError, SinkError, StreamerError
 from streamer.frame import Image, Result
 from streamer.interfaces import Sink
 from streamer.pyav import av
+from streamer.service.health import read_health
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.tables import JsonLines
 from streamer.sources.devices import Device
@@ -432,3 +433,27 @@ def test_what_was_opened_is_closed_when_a_later_part_fails(here: Path, monkeypat
     monkeypatch.setattr(parts, "open_sinks", opened)
     assert ended("clip.mp4", "--no-show") == 70
     assert detector.closed
+
+
+@pytest.mark.allow_error_logs
+def test_a_health_file_that_cannot_be_written_is_told_before_the_model_is_loaded(
+    here: Path, loaded: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "notes.txt").write_text("precious")
+    for place, said in (
+        ("missing/h.json", "its folder does not exist"),
+        ("notes.txt", "is there already, and is no health file"),
+    ):
+        assert ended("test:frames=2", "--no-show", "--health", place) == 5
+        assert said in capsys.readouterr().err
+    assert loaded == []
+    assert (here / "notes.txt").read_text() == "precious"
+
+
+def test_a_run_that_is_over_says_so_in_its_health_file(here: Path, loaded: list[dict[str, object]]) -> None:
+    for _ in range(2):  # its own file from before is no obstacle
+        assert ended("test:frames=5,fps=100", "--no-show", "--health", "h.json") == 0
+    assert len(loaded) == 2
+    health = read_health(here / "h.json")
+    assert (health.state, health.exit_code, health.ledger.produced, health.live) == ("ended", 0, 5, True)
+    assert [path.name for path in here.iterdir() if path.is_file()] == ["h.json"]

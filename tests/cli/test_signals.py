@@ -74,6 +74,59 @@ def test_a_signal_that_came_before_the_hand_over_is_not_lost() -> None:
         assert asked.wait(WAIT_S)
 
 
+@pytest.mark.parametrize("terminals", [[False], [True, True, True]], ids=["without a terminal", "on a terminal"])
+def test_a_hangup_that_no_lost_terminal_explains_asks_for_a_reload_as_often_as_it_comes(terminals: list[bool]) -> None:
+    asked = threading.Semaphore(0)
+    answers = chain(terminals, repeat(terminals[-1]))
+    with Signals(reloads=True, leave=_never, has_terminal=lambda: next(answers)) as signals:
+        signals.hand_over(lambda: pytest.fail("stopped"), reload=asked.release)
+        for _ in range(3):
+            signal.raise_signal(signal.SIGHUP)
+            assert asked.acquire(timeout=WAIT_S)
+        assert signals.exit_code is None
+
+
+def test_a_hangup_that_took_the_terminal_ends_the_run() -> None:
+    asked = threading.Event()
+    answers = chain((True,), repeat(None))
+    with Signals(reloads=True, has_terminal=lambda: bool(next(answers))) as signals:
+        signals.hand_over(asked.set, reload=lambda: pytest.fail("reloaded"))
+        signal.raise_signal(signal.SIGHUP)
+        assert asked.wait(WAIT_S)
+        assert signals.exit_code == 129
+
+
+def test_a_reload_that_was_asked_for_before_the_run_is_not_lost_and_interrupts_nothing() -> None:
+    asked = threading.Event()
+    with Signals(reloads=True, has_terminal=lambda: False) as signals:
+        signal.raise_signal(signal.SIGHUP)
+        signals.hand_over(lambda: pytest.fail("stopped"), reload=asked.set)
+        assert asked.wait(WAIT_S)
+        assert signals.exit_code is None
+
+
+def test_after_a_reload_the_first_signal_still_ends_it_well() -> None:
+    asked, stopped = threading.Event(), threading.Event()
+    with Signals(reloads=True, leave=_never, has_terminal=lambda: False) as signals:
+        signals.hand_over(stopped.set, reload=asked.set)
+        signal.raise_signal(signal.SIGHUP)
+        assert asked.wait(WAIT_S)
+        signal.raise_signal(signal.SIGTERM)
+        assert stopped.wait(WAIT_S)
+        assert signals.exit_code == 143
+
+
+def test_where_nothing_reloads_a_hangup_ends_it() -> None:
+    with Signals() as signals:
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGHUP)
+        assert signals.exit_code == 129
+
+
+def _never(code: int) -> None:
+    pytest.fail(f"left at once with {code}")
+
+
 def test_handlers_and_wake_up_file_are_put_back() -> None:
     before = [signal.getsignal(signum) for signum in SIGNALS]
     with Signals():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamer.cli.retuning import Selective
 from streamer.errors import ConfigError, ModelError, ModelLoadError, SignatureError
 from streamer.frame import MAX_DETECTIONS
 from streamer.models import ModelOptions, load_detector
@@ -262,6 +263,23 @@ def test_a_wanted_class_is_found_behind_a_flood_of_others(tmp_path: Path) -> Non
     (folder / "model.yaml").write_text("head: {kind: decoded, nms: per_class}\nlabels: [person, dog]\n")
     found = load_detector(folder, ModelOptions(classes=("dog",))).detect([IMAGE])[0]
     assert len(found) == 1
+
+
+def test_classes_and_the_number_of_boxes_can_be_changed_while_it_runs(tmp_path: Path) -> None:
+    boxes, scores = [(0.1, 0.2 * n, 0.9, 0.2 * n + 0.2) for n in range(4)], [0.9, 0.8, 0.7, 0.6]
+    detector = load_detector(save_constant(tmp_path / "m", boxes=boxes, scores=scores, classes=[1, 2, 1, 3]))
+    assert isinstance(detector, Selective)
+
+    def ids() -> list[int]:
+        return list(map(int, detector.detect([IMAGE])[0].class_ids))
+
+    assert ids() == [1, 2, 1, 3]
+    detector.classes = frozenset({1, 3})
+    assert ids() == [1, 1, 3]
+    detector.max_det = 2
+    assert ids() == [1, 1]
+    detector.classes, detector.max_det, detector.conf = None, 10_000, 0.75
+    assert ids() == [1, 2]
 
 
 def test_a_scale_that_the_model_cannot_take_is_refused(tmp_path: Path) -> None:

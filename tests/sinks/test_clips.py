@@ -192,6 +192,16 @@ def test_what_lies_beside_is_never_replaced(tmp_path: Path) -> None:
     assert [path.name for path in sink.recorded_files] == ["yard-event-00001.500s-002.mp4"]
 
 
+def test_another_condition_and_other_lengths_hold_from_the_next_frame_on(tmp_path: Path) -> None:
+    sink = opened(tmp_path / "clips", pre_s=1.0, post_s=0.5)
+    for index in range(260):
+        if index == 100:
+            sink.watch_for(Condition("person score > 0.8", LABELS), pre_s=3.0, post_s=2.0)
+        sink.write(frame_of(index, there=index in {60, 120, 200}, score=0.7 if index == 120 else 0.9))
+    sink.close()
+    assert [numbers(path) for path in sink.recorded_files] == [numbered(31, 40), numbered(101, 140)]
+
+
 def test_where_nothing_happens_nothing_is_written(tmp_path: Path) -> None:
     assert run(opened(tmp_path / "clips"), 60, lambda _: False) == []
     assert list(tmp_path.iterdir()) == []
