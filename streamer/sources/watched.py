@@ -16,7 +16,7 @@ from streamer.sources.picture_check import PictureCheck, Trouble
 logger = logging.getLogger(__name__)
 
 _WORDS: dict[Trouble, str] = {
-    "frozen": "the picture is frozen",
+    "frozen": "the picture does not change: is it frozen?",
     "black": "the picture is black",
     "covered": "the picture shows nothing: is the lens covered?",
 }
