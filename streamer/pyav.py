@@ -19,6 +19,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Colorspace as Matrix
 from av.video.reformatter import Interpolation, VideoReformatter
+from av.stream import Discard
 from av.video.stream import VideoStream
 # isort: on
 
@@ -35,6 +36,7 @@ __all__ = [
     "AudioFrame",
     "AudioResampler",
     "AudioStream",
+    "Discard",
     "InputContainer",
     "Interpolation",
     "Matrix",

@@ -1,5 +1,6 @@
 """`streamer.stream`: the whole pipeline as one loop. For the parts, see `pipeline.Pipeline`."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,7 @@ class Stream(Iterator[Result]):
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._results = pipeline.results()
+        self._turn = threading.RLock()
 
     @property
     def ledger(self) -> Ledger:
@@ -38,12 +40,18 @@ class Stream(Iterator[Result]):
         return self._pipeline.report
 
     def close(self) -> None:
-        """End the run, if it goes on. Idempotent."""
-        self._results.close()
-        self._pipeline.close()
+        """End the run, if it goes on. Idempotent, and from any thread: the loop ends."""
+        self._pipeline.stop()  # whoever waits for the next result lets go
+        with self._turn:
+            try:
+                self._results.close()
+            except ValueError:  # a handler of signals, on the thread that waits: it gets no more
+                return
+            self._pipeline.close()
 
     def __next__(self) -> Result:
-        return next(self._results)
+        with self._turn:
+            return next(self._results)
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """`streamer.stream`: what is hidden is in no result."""
 
+import threading
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -110,3 +111,24 @@ def test_results_are_drawn_in_the_style_that_was_asked_for() -> None:
         assert result.image is not None
         drawn.add(result.image.tobytes())
     assert len(drawn) == len(styles)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_another_thread_may_close_it_while_the_loop_waits() -> None:
+    stream = streamer.stream("test:size=64x48,fps=20")
+    failures: list[BaseException] = []
+
+    def close() -> None:
+        try:
+            stream.close()
+        except BaseException as error:  # noqa: BLE001 - it is looked at below
+            failures.append(error)
+
+    closer = threading.Thread(target=close)
+    for number, _ in enumerate(stream):
+        if number == 2:
+            closer.start()
+    closer.join()
+    assert failures == []
+    assert stream.report is not None
+    assert stream.report.ended == "stopped"

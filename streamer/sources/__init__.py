@@ -190,6 +190,7 @@ def _coming_back(
     from streamer.sources.watched import WatchedSource
 
     first: Source | None = None
+    cause: SourceOpenError | None = None
     try:
         first = open_first()
         if isinstance(first, Waited):
@@ -197,14 +198,14 @@ def _coming_back(
     except SourceOpenError as error:
         if not options.reconnect or isinstance(error, SourceRefused):
             raise
-        first = None
+        first, cause = None, error
         logger.warning("%s; it is waited for", error)
     if options.reconnect is False or (first is not None and not first.live):
         assert first is not None
         return WatchedSource(first) if first.live else first
     name = printable(redacted(uri), limit=256) if first is None else first.info.name
     return WatchedSource(
-        ReconnectingSource(open_again, name=name, first=first, most=options.reconnect_max, clock=clock)
+        ReconnectingSource(open_again, name=name, first=first, cause=cause, most=options.reconnect_max, clock=clock)
     )
 
 

@@ -23,8 +23,8 @@ class ArraySource:
     live: whether they come at their own time, so that the newest wins; False loses none.
     name: for people and file names.
 
-    Raises SourceOpenError where `arrays` is a single picture. `frames` raises SourceError for what is no picture, and
-    SourceLost, from it, for what the iterable itself raises.
+    Raises SourceOpenError where `arrays` is a single picture, or no iterable. `frames` raises SourceError for what is
+    no picture, and SourceLost, from it, for what the iterable itself raises.
     """
 
     def __init__(
@@ -38,6 +38,10 @@ class ArraySource:
     ) -> None:
         if isinstance(arrays, np.ndarray) and arrays.ndim != 4:
             raise SourceOpenError("an iterable of pictures is wanted, not one array", where=name, hint="[picture]")
+        given: object = arrays
+        if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray | str):
+            kind = type(arrays).__name__
+            raise SourceOpenError(f"an iterable of pictures is wanted, not {kind}", where=name, hint="[picture, ...]")
         self._arrays = arrays
         self._fps = fps
         self._live = live
@@ -95,7 +99,10 @@ class ArraySource:
 
     def _checked(self, array: NDArray[np.uint8], index: int) -> Image:
         """A copy of `array`. Raises SourceError where it is no picture."""
-        image = np.array(array, order="C")
+        try:
+            image = np.array(array, order="C")
+        except ValueError:  # rows of different lengths
+            image = np.array(None)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             what = f"picture {index} is {image.shape} {image.dtype}"
             raise SourceError(what, where=self._name, hint="(height, width, 3) uint8 in the order BGR is wanted")

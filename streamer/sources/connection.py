@@ -12,17 +12,18 @@ from dataclasses import dataclass
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
-from streamer.errors import SourceLost, SourceOpenError, SourceRefused
+from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
 from streamer.sources.converting import Converter
-from streamer.sources.decoding import believable_fps
 from streamer.sources.interrupting import interruptible
-from streamer.sources.network_faults import why_lost, why_not_opened
+from streamer.sources.network_faults import nothing_readable, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
-from streamer.sources.pacing import Pacer
+from streamer.sources.receiving import Receiver
+from streamer.sources.segment_pacing import SegmentPacer
+from streamer.sources.streams import Facts, choose_stream, facts_of
 from streamer.sources.ways import Way, way_to
 
 logger = logging.getLogger(__name__)
@@ -34,22 +35,11 @@ AHEAD_BYTES = 64 * 1024 * 1024
 PLAYLIST_PATIENCE = 3
 """HLS comes a segment at a time: so many read timeouts are waited for the next one."""
 
-TIMED = frozenset({"mpegts", "rtsp", "flv"})
-"""Formats whose packets have a time of the sender. Of motion JPEG it is made up, from a rate that it may not have."""
+DRAWS_ON_GREY = frozenset({"mpeg4", "h263", "flv1", "msmpeg4v2", "msmpeg4v3", "rv40"})
+"""Decoders that begin with whatever comes, on a grey picture; the others wait for a key frame by themselves."""
 
 SHORT_S = 2.0
 """What ends so much earlier than it promised was cut off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known once it is open. live: False where it has an end, so that nothing needs to be lost."""
-
-    live: bool
-    size_px: tuple[int, int] | None
-    fps: float | None
-    duration_s: float | None
-    decoder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +70,7 @@ class Connection:
         self._ready = threading.Event()
         self._pictures: Channel[Picture] = Channel("network", capacity=1)
         self._converter: Converter | None = None
+        self._awaits_key = False
         self._said_skipping = False
         self._undecodable = 0
         self._skipped = 0
@@ -169,26 +160,14 @@ class Connection:
             ) from None
 
     def _stream_of(self, container: InputContainer) -> VideoStream:
-        """The first video stream, ready to be decoded; what is known of it goes into `facts`."""
-        if not container.streams.video:
-            has_sound = "it holds only sound" if container.streams.audio else "it holds no picture"
-            raise SourceRefused(f"not a video: {has_sound}", where=self._address.name)
-        stream: VideoStream = container.streams.video[0]
-        context = stream.codec_context
-        if context is None:
-            raise SourceRefused("what it sends cannot be decoded here", where=self._address.name)
-        duration_s = None if container.duration is None else container.duration / av.time_base
-        live = self._address.scheme not in {"http", "https"} or not duration_s
-        # Decoding frames side by side is faster, and gives each of them late.
-        stream.thread_type = "SLICE" if live else "AUTO"
+        """What is read of it, ready to be decoded; what is known of it goes into `facts`."""
+        stream = choose_stream(container, self._address)
         self._converter = Converter(stream)
-        self.facts = Facts(
-            live=live,
-            size_px=(context.width, context.height) if live and context.width and context.height else None,
-            fps=believable_fps(float(stream.average_rate or stream.guessed_rate or 0)),
-            duration_s=None if live else duration_s,
-            decoder=f"PyAV, {context.codec.canonical_name} over {self._address.scheme}",
-        )
+        facts = facts_of(container, stream, self._address)
+        self._awaits_key = facts.live and stream.codec_context.codec.canonical_name in DRAWS_ON_GREY
+        # Decoding frames side by side is faster, and gives each of them late.
+        stream.thread_type = "SLICE" if facts.live else "AUTO"
+        self.facts = facts
         return stream
 
     def _channel(self) -> Channel[Picture]:
@@ -205,52 +184,57 @@ class Connection:
         return pictures
 
     def _read(self, container: InputContainer, stream: VideoStream) -> None:
+        """Everything, to the end. Raises SourceLost."""
         assert self.facts is not None
-        pacer = Pacer(self._clock, self._closing) if self.facts.live and container.format.name == "hls" else None
-        backlog = Backlog() if self.facts.live and pacer is None else None
-        packets = container.demux()
-        last_s, decoded_ns = 0.0, self._clock.now_ns()
-        while not self._closing.is_set():
-            began_ns = self._clock.now_ns()
-            packet = self._next(packets)
+        assert self._way is not None
+        receiver = Receiver(container, self._address, self._way, patience_s=self._patience_s, clock=self._clock)
+        last_s = self._read_all(receiver, stream, paced=container.format.name == "hls")
+        if self._closing.is_set():
+            return
+        if not self.facts.live:
+            for frame in self._flushed(stream):
+                last_s = last_s if frame.time is None else frame.time
+                self._put(frame)
+        if not self.facts.live and not self.produced and container.format.name.startswith("mov"):
+            raise nothing_readable(self._address)
+        if receiver.lost is not None:
+            raise receiver.lost
+        self._warn_if_short(container, last_s)
+
+    def _read_all(self, receiver: Receiver, stream: VideoStream, *, paced: bool) -> float:
+        """As long as packets come; the time of the last picture, seconds."""
+        assert self.facts is not None
+        pacer = SegmentPacer(self._clock, self._closing) if self.facts.live and paced else None
+        backlog = Backlog() if self.facts.live else None
+        last_s, decoded_ns, waited_ns, rested_ns = 0.0, self._clock.now_ns(), 0, 0
+        while not self._closing.is_set() and (packet := receiver.next()) is not None:
             now_ns = self._clock.now_ns()
-            if packet is None:
-                break
             if backlog is not None:
-                media_ns = _media_ns(packet) if container.format.name in TIMED else None
-                backlog.read(waited_ns=now_ns - began_ns, now_ns=now_ns, media_ns=media_ns)
+                # who waits until a picture is due has all the time that there is
+                read_ns = receiver.waited_ns + rested_ns
+                backlog.read(waited_ns=read_ns, now_ns=now_ns, media_ns=receiver.media_ns(packet))
+            waited_ns, rested_ns = max(waited_ns, receiver.waited_ns), 0
             frames = self._decoded(packet, stream, backlog)
-            if frames is not None:
-                decoded_ns = now_ns
-            elif now_ns - decoded_ns > self._patience_s * NS_PER_S:
+            if frames is None and now_ns - decoded_ns > self._patience_s * NS_PER_S:
                 raise SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
             for frame in frames or ():
                 last_s = last_s if frame.time is None else frame.time
-                if pacer is not None and not pacer.wait_until(last_s):
-                    return
+                due_ns = self._clock.now_ns()
+                if pacer is not None and not pacer.wait_until(last_s, read_s=waited_ns / NS_PER_S):
+                    return last_s
+                waited_ns, rested_ns = 0, rested_ns + self._clock.now_ns() - due_ns
                 self._put(frame)
-        if not self._closing.is_set():
-            self._warn_if_short(container, last_s)
-
-    def _next(self, packets: Iterator[Packet]) -> Packet | None:
-        """The next packet; None at the end. Raises SourceLost."""
-        began_ns = self._clock.now_ns()
-        try:
-            packet = next(packets, None)
-        except (av.FFmpegError, OSError) as error:
-            waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
-            failure = None if self._way is None else self._way.reason(error)
-            raise why_lost(
-                error, self._address, waited_s=waited_s, timeout_s=self._patience_s, failure=failure
-            ) from None
-        if packet is None and self._way is not None and (lost := self._way.why_ended()):
-            raise lost
-        return packet
+            if frames is not None:
+                decoded_ns = self._clock.now_ns()  # taking them may have been waited for
+        return last_s
 
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
         """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""
         if packet.stream is not stream:
             return None
+        if self._awaits_key and not packet.is_keyframe:
+            return []
+        self._awaits_key = False
         if backlog is not None and not backlog.wants(is_key=packet.is_keyframe, now_ns=self._clock.now_ns()):
             self.produced += 1
             self._skipped += 1
@@ -265,6 +249,13 @@ class Connection:
             self.produced += 1
             self._undecodable += 1
             return None
+
+    def _flushed(self, stream: VideoStream) -> list[VideoFrame]:
+        """What a decoder that works on several frames at once still holds."""
+        try:
+            return stream.codec_context.decode(None)
+        except av.FFmpegError:  # it gave all of it at the end
+            return []
 
     def _put(self, frame: VideoFrame) -> None:
         index = self.produced
@@ -283,13 +274,6 @@ class Connection:
         if self.facts.duration_s is not None and last_s - begin_s < self.facts.duration_s - SHORT_S:
             played = f"{last_s - begin_s:.1f} s of {self.facts.duration_s:.1f} s"
             logger.warning("%s: broken off, read %s", self._address.name, played)
-
-
-def _media_ns(packet: Packet) -> int | None:
-    """The packet's own time; None where it has none."""
-    if packet.dts is None or packet.time_base is None:
-        return None
-    return round(packet.dts * packet.time_base * NS_PER_S)
 
 
 def _ffmpeg_options(address: Address, options: SourceOptions) -> dict[str, str]:

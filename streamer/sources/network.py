@@ -11,8 +11,9 @@ from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.frame import Frame, Image
 from streamer.interfaces import SourceInfo
 from streamer.sources.address import parse_address
-from streamer.sources.connection import Connection, Facts, Picture
+from streamer.sources.connection import Connection, Picture
 from streamer.sources.options import DEFAULTS, SourceOptions
+from streamer.sources.streams import Facts
 from streamer.sources.timeline import Timeline
 
 logger = logging.getLogger(__name__)

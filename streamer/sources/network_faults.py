@@ -62,35 +62,60 @@ def why_not_opened(
 
 
 def why_lost(
-    error: Exception,
-    address: Address,
-    *,
-    waited_s: float,
-    timeout_s: float,
-    failure: SourceError | OSError | None = None,
+    error: Exception, address: Address, *, timeout_s: float, failure: SourceError | OSError | None = None
 ) -> SourceLost:
     """The error for a stream that was there. failure: what the way to it knows better."""
     if isinstance(failure, SourceError):
         return SourceLost(failure.what, where=address.name, hint=failure.hint)
-    if isinstance(error, av.ExitError) or waited_s >= timeout_s:
-        return SourceLost(f"nothing came for {timeout_s:g} s", where=address.name, hint="--read-timeout")
+    if isinstance(error, av.ExitError):
+        return nothing_came(address, timeout_s)
+    if isinstance(error, av.InvalidDataError):
+        return SourceLost("what it sends is not in the form that it was", where=address.name)
     what, _ = _REASONS.get(error_number(error), (_plain(error), None))
     return SourceLost(what, where=address.name)
 
 
+def nothing_came(address: Address, timeout_s: float) -> SourceLost:
+    """The error for a stream that is silent."""
+    return SourceLost(f"nothing came for {timeout_s:g} s", where=address.name, hint="--read-timeout")
+
+
+def nothing_readable(address: Address) -> SourceLost:
+    """The error for a file of which no packet can be had, although it was understood."""
+    hint = "download it, or write it anew with ffmpeg -c copy -movflags +faststart"
+    what = "its index stands at its end, and its server does not let one read back"
+    return SourceLost(what, where=address.name, hint=hint)
+
+
+def is_plain_end(error: Exception) -> bool:
+    """Whether FFmpeg says no more than that there is no more."""
+    return isinstance(error, av.EOFError) or error_number(error) == errno.EIO
+
+
 def _reason(error: Exception, address: Address, *, late: bool, timeout_s: float) -> tuple[str, str | None]:
     """What happened, and what to try."""
-    number = error_number(error)
     if isinstance(error, av.ExitError) or late:
         return f"no answer within {timeout_s:g} s", "--open-timeout"
     for kind, what, hint in _REFUSALS:
         if isinstance(error, kind):
             return what, hint
-    if number == errno.EIO and address.scheme in OVER_TLS:
-        return "the connection broke off", "does the server speak TLS there?"
     if isinstance(error, (av.InvalidDataError, av.DemuxerNotFoundError, av.EOFError)):
         return "it answers, but what it sends is not a video", None
+    number = error_number(error)
+    if number == errno.EIO:
+        return _why_broken_off(address)
+    if number == errno.EPROTONOSUPPORT and address.scheme in {"rtsp", "rtsps"}:
+        return "the server does not send pictures this way", "--rtsp-transport udp, or tcp"
     return _REASONS.get(number, (_plain(error), None))
+
+
+def _why_broken_off(address: Address) -> tuple[str, str | None]:
+    """What FFmpeg calls an I/O error."""
+    if address.scheme in OVER_TLS:
+        return "the connection broke off", "does the server speak TLS there?"
+    if address.scheme == "http":
+        return "it answers, but what it sends ends before it is a video", None
+    return _REASONS[errno.EIO]
 
 
 def error_number(error: Exception) -> int:

@@ -32,6 +32,11 @@ FORMATS = (
 )
 """Those of FFmpeg that read what they are given and nothing else: a playlist would open files and addresses."""
 
+SHORT_S = 2.0
+"""What ends so much earlier than it promised was cut off."""
+
+_INDEX_AT_END = "an mp4 with its index at its end is read as a file and not from a pipe: streamer - < FILE"
+
 _OF_RAW_VIDEO = {"size": "video_size", "pixel_format": "pixel_format", "fps": "framerate"}
 _KNOWN = ("format", *_OF_RAW_VIDEO)
 
@@ -73,6 +78,7 @@ class PipeSource:
             raise
         self._timeline = Timeline(name=name, fps=self._decoder.fps)
         self._pts_s: float | None = self._timeline.place(position_s)
+        self._last_s = 0.0
         self._size_px = None if first is None else (first.shape[1], first.shape[0])
 
     @property
@@ -82,7 +88,12 @@ class PipeSource:
     @property
     def info(self) -> SourceInfo:
         fps = None if self._decoder.fps is None else self._decoder.fps / self._stride
-        return SourceInfo(name=self._name, size_px=self._size_px, fps=fps, decoder=self._decoder.name, kind="pipe")
+        return SourceInfo(name=self._name, size_px=self._size_px, fps=fps, decoder=self._decoder_name, kind="pipe")
+
+    @property
+    def _decoder_name(self) -> str:
+        why = self._decoder.why
+        return f"PyAV, {self._decoder.codec}{f' ({why})' if why else ''}"
 
     def frames(self) -> Iterator[Frame]:
         try:
@@ -95,8 +106,8 @@ class PipeSource:
                     yield frame
                 with self._access.turn() as is_open:
                     self._pts_s = self._advanced() if is_open else None
-            if self._decoder.damaged and not self._access.closing.is_set():
-                logger.warning("%s: damaged after %d frames; the rest is left out", self._name, self._produced)
+            if not self._access.closing.is_set():
+                self._warn_if_short()
         finally:
             self.close()
 
@@ -119,6 +130,14 @@ class PipeSource:
             self._size_px = size_px
         return Frame(image, index=index, captured_ns=captured_ns, pts_s=pts_s, epoch=self._epoch, source=self._name)
 
+    def _warn_if_short(self) -> None:
+        """Say so where it ended before it should have."""
+        if self._decoder.damaged:
+            logger.warning("%s: damaged after %d frames; the rest is left out", self._name, self._produced)
+        elif self._decoder.duration_s is not None and self._last_s < self._decoder.duration_s - SHORT_S:
+            played = f"{self._last_s:.1f} s of {self._decoder.duration_s:.1f} s"
+            logger.warning("%s: broken off, read %s", self._name, played)
+
     def _advanced(self) -> float | None:
         """When the next wanted frame is shown; None at the end."""
         pts_s: float | None = None
@@ -126,7 +145,7 @@ class PipeSource:
             position_s = self._decoder.grab()
             if position_s is None:
                 return None
-            pts_s = self._timeline.place(position_s)
+            pts_s = self._last_s = self._timeline.place(position_s)
         return pts_s
 
     def _let_go(self) -> None:
@@ -148,7 +167,8 @@ class PipeSource:
         self._inlet.raise_interrupt()
         if position_s is None:
             what = "unreadable or truncated" if self._decoder.damaged else "no video frames"
-            raise SourceOpenError(what, where=self._name)
+            hint = _INDEX_AT_END if self._decoder.format.startswith("mov") else None
+            raise SourceOpenError(what, where=self._name, hint=hint)
         return position_s
 
     def _why(self, error: SourceOpenError) -> SourceOpenError:

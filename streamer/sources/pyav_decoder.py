@@ -50,8 +50,23 @@ class PyAvDecoder:
         self.frame_count = believable_count(self._promised(), fps=self.fps)
 
     @property
+    def format(self) -> str:
+        """FFmpeg's name of the container's format."""
+        return str(self._container.format.name)
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec."""
+        return str(self._stream.codec_context.codec.canonical_name)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the container says that it is; None where it does not."""
+        return self._container.duration / av.time_base if self._container.duration else None
+
+    @property
     def name(self) -> str:
-        return f"PyAV ({self.why or f'OpenCV cannot decode {self._stream.codec_context.codec.canonical_name}'})"
+        return f"PyAV ({self.why or f'OpenCV cannot decode {self.codec}'})"
 
     @property
     def why(self) -> str:

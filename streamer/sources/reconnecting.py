@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.errors import SourceError, SourceLost, SourceRefused
@@ -39,22 +39,29 @@ class Persistent(Protocol):
 
 @dataclass(slots=True)
 class _Absence:
-    """The time without frames: since when, why, and whether that was said."""
+    """The time without frames: since when, why, and what was said of it."""
 
     since_ns: int
     cause: str = ""
     next_try_ns: int | None = None
     said: set[str] = field(default_factory=set)
 
+    @classmethod
+    def beginning(cls, now_ns: int, cause: SourceError | None) -> Self:
+        """From the start, when `cause` has been said already."""
+        return cls(now_ns) if cause is None else cls(now_ns, cause.what, said={cause.what})
+
 
 class ReconnectingSource:
     """Frames of whatever `open_again` opens, as one stream.
 
-    first: what is open already; without it the first connection is waited for like every other.
+    first: what is open already; without it the first connection is waited for like every other. cause: why it is not.
     most: so many tries in a row that fail, and it is given up; None tries for ever. chance: for the jitter.
 
     With each return `epoch` grows by one; `index` and `pts_s`, which is the time of the clock since the first frame, go
-    on growing. A stream that ends has been lost too: live ones have no end.
+    on growing. A stream that ends has been lost too: live ones have no end. What is found in the place of one that was
+    lost, and has an end, is not read: it was live once, and is a recording of that. What was waited for and has an end
+    is read once.
 
     What was there once is waited for whatever is said of it meanwhile: a camera that starts may answer 401 for a while.
 
@@ -70,6 +77,7 @@ class ReconnectingSource:
         *,
         name: str,
         first: Source | None = None,
+        cause: SourceError | None = None,
         most: int | None = None,
         clock: Clock | None = None,
         chance: random.Random | None = None,
@@ -84,7 +92,8 @@ class ReconnectingSource:
         self._current = first
         self._info = SourceInfo(name, kind="stream") if first is None else first.info
         self._state: SourceState = "connecting"
-        self._absence: _Absence | None = None if first else _Absence(self._clock.now_ns())
+        self._absence: _Absence | None = None if first else _Absence.beginning(self._clock.now_ns(), cause)
+        self._has_end = False
         self._reconnects = 0
         self._before = 0
         self._left_out_before = 0
@@ -122,6 +131,8 @@ class ReconnectingSource:
                     yield from self._one_connection()
                 except SourceError as error:
                     cause = error
+                if self._has_end:
+                    return
                 if not self._closing.is_set():
                     self._wait(cause)
         finally:
@@ -147,6 +158,7 @@ class ReconnectingSource:
         try:
             for frame in source.frames():
                 if began_ns is None:
+                    self._refuse_recording(source)
                     began_ns = frame.captured_ns
                     self._came(source)
                 self._last_ns = frame.captured_ns
@@ -158,6 +170,11 @@ class ReconnectingSource:
             self._before = self._produced = self._before + source.produced
             if began_ns is not None and self._last_ns is not None:
                 self._backoff.gave_frames((self._last_ns - began_ns) / NS_PER_S)
+
+    def _refuse_recording(self, source: Source) -> None:
+        if not source.live and self._first_ns is not None:
+            raise SourceLost("it has ended, and what is left there is its recording", where=self._name)
+        self._has_end = not source.live
 
     def _opened(self) -> Source:
         with self._lock:

@@ -17,7 +17,7 @@ from streamer.sources.reconnecting import Persistent
 logger = logging.getLogger(__name__)
 
 _WORDS: dict[Trouble, str] = {
-    "frozen": "the picture is frozen",
+    "frozen": "the picture does not change: is it frozen?",
     "black": "the picture is black",
     "covered": "the picture shows nothing: is the lens covered?",
 }

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import pytest
 import streamer
 from streamer.errors import SourceError, SourceLost, SourceOpenError
 from streamer.frame import Image
-from streamer.sources.arrays import ArraySource
+from streamer.sources.arrays import Arrays, ArraySource
 from streamer.sources.options import SourceOptions
 from tests.clips import number_of, numbered_image
 
@@ -65,3 +66,14 @@ def test_stream_takes_pictures() -> None:
         frames = [result.frame for result in results]
     assert [number_of(frame.image) for frame in frames] == list(range(6))
     assert frames[-1].pts_s == 1.0
+
+
+@pytest.mark.parametrize("arrays", [3.5, b"abc", None])
+def test_what_cannot_be_gone_through_is_refused_at_once(arrays: object) -> None:
+    with pytest.raises(SourceOpenError, match="an iterable of pictures is wanted, not "):
+        ArraySource(cast("Arrays", arrays))
+
+
+def test_rows_of_different_lengths_are_no_picture() -> None:
+    with pytest.raises(SourceError, match="uint8 in the order BGR is wanted"):
+        list(ArraySource(cast("Arrays", [[[1, 2], [3]]])).frames())

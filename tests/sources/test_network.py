@@ -5,7 +5,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Frame
 from streamer.interfaces import Source
 from streamer.sources import SourceOptions, open_source
-from streamer.sources.backlog import Backlog
 from streamer.sources.network import NetworkSource
 from tests import loopback
 from tests.clips import number_of, write_clip
@@ -174,44 +172,6 @@ def test_who_reads_slowly_gets_the_newest_and_the_rest_is_counted() -> None:
         assert source.produced == second.index + 1
         source.close()
     assert source.info.left_out >= second.index - first.index - 1  # and what came until it was closed
-
-
-def _decoded(reads: Iterable[tuple[int, int, int]]) -> list[int]:
-    """Which packets are decoded, a key frame each 12, of reads that waited and returned so, and their own time."""
-    backlog = Backlog()
-    decoded = []
-    for number, (waited_ns, now_ns, media_ns) in enumerate(reads):
-        backlog.read(waited_ns=waited_ns, now_ns=now_ns, media_ns=media_ns)
-        if backlog.wants(is_key=number % 12 == 0, now_ns=now_ns):
-            decoded.append(number)
-    return decoded
-
-
-MS = 1_000_000
-
-
-def test_pictures_are_left_out_only_while_no_read_has_to_wait() -> None:
-    # a read each 10 ms; from 100 to 250 nothing has to be waited for
-    decoded = _decoded((MS // 10 if 100 <= n < 250 else 9 * MS, 10 * n * MS, 10 * n * MS) for n in range(400))
-    skipped = sorted(set(range(400)) - set(decoded))
-    assert skipped[0] == 201
-    assert {number for number in decoded if 201 <= number < 250} <= set(range(0, 400, 12))
-    assert 1 <= sum(201 <= number < 250 for number in decoded) <= 3
-    assert skipped[-1] == 251
-    assert decoded[-148:] == list(range(252, 400))
-
-
-def test_a_picture_that_grows_old_is_noticed_also_where_a_busy_python_looks_like_a_wait() -> None:
-    # 25 fps that take 50 ms each to decode: every read takes 3 ms, and the stream is 10 ms later each time
-    decoded = _decoded((3 * MS, 50 * n * MS, 40 * n * MS) for n in range(300))
-    assert 95 <= len([number for number in decoded if number <= 101]) <= 102
-    assert all(number % 12 == 0 for number in decoded if number > 101)
-
-
-def test_a_server_that_paused_is_not_behind_for_ever() -> None:
-    # it stands still for 3 s, and goes on at its own speed
-    decoded = _decoded((9 * MS, 40 * n * MS + (3000 * MS if n >= 100 else 0), 40 * n * MS) for n in range(300))
-    assert len(set(range(300)) - set(decoded)) <= 12
 
 
 def test_what_concerns_files_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:

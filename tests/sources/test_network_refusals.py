@@ -14,6 +14,7 @@ from streamer.sources import SourceOptions, open_source
 from streamer.sources.network import NetworkSource
 from tests import loopback
 from tests.clips import write_clip
+from tests.plain_server import plain_server
 from tests.streams import (
     free_port,
     mjpeg_server,
@@ -143,3 +144,18 @@ def test_the_password_is_sent_and_in_no_name_of_the_frames() -> None:
         (frame,) = _some(source, 1)
     assert "s3cret" not in f"{source.info}{frame!r}"
     assert "127.0.0.1" in source.info.name
+
+
+def test_a_way_of_sending_that_a_server_does_not_know_is_named() -> None:
+    sdp = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track=0\r\n"
+
+    def answer(request: bytes) -> bytes:
+        method, number = request.split()[0], request.lower().partition(b"cseq:")[2].split()[0]
+        status = b"461 Unsupported transport" if method == b"SETUP" else b"200 OK"
+        body = sdp if method == b"DESCRIBE" else b""
+        head = b"RTSP/1.0 %b\r\nCSeq: %b\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n"
+        return head % (status, number, len(body)) + body
+
+    told = r"does not send pictures this way \(--rtsp-transport udp, or tcp\)"
+    with plain_server(answer, stays=True) as server, pytest.raises(SourceOpenError, match=told):
+        open_source(f"rtsp://127.0.0.1:{server.port}/live", SourceOptions(reconnect=False))

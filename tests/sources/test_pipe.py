@@ -206,3 +206,27 @@ def test_a_file_called_dash_is_still_there(tmp_path: Path, monkeypatch: pytest.M
     source = open_source("./-")
     source.close()
     assert source.info.kind == "video"
+
+
+def test_an_mp4_whose_index_comes_last_is_told_how_to_be_read(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "clip.mp4", frames=40).read_bytes()
+    index_at = data.index(b"moov") - 4
+    padding = (8 + 4_000_000).to_bytes(4, "big") + b"free" + bytes(4_000_000)  # more than is read ahead
+    told = "index at its end is read as a file and not from a pipe"
+    with piped(data[:index_at] + padding + data[index_at:]) as fd, pytest.raises(SourceOpenError, match=told):
+        PipeSource(fd)
+
+
+def test_what_is_cut_off_where_nothing_is_damaged_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = write_clip(tmp_path / "clip.mkv", frames=40, fps=4, size_px=(320, 240)).read_bytes()
+    frames = _frames(data[: len(data) // 2])
+    assert 4 < len(frames) < 32
+    assert "stdin: broken off, read " in caplog.text
+    assert " s of 10.0 s" in caplog.text
+
+
+def test_what_decodes_is_named_without_a_word_on_opencv_that_was_not_asked(tmp_path: Path) -> None:
+    with piped(write_clip(tmp_path / "clip.ts", frames=12).read_bytes()) as fd:
+        source = PipeSource(fd)
+        assert source.info.decoder == "PyAV, h264"
+        source.close()

@@ -387,3 +387,46 @@ def test_a_camera_warns_of_another_mode_when_it_changes_and_not_with_each_return
     assert [text for text in said if "asked" in text] == [
         f"camera 0: asked for width 128; it gives width {w}" for w in modes
     ]
+
+
+class Recording(Script):
+    """A source that has an end."""
+
+    live = False
+
+
+def test_what_is_left_of_a_stream_that_was_live_is_not_shown_as_live(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    parts = (Recording(clock, 40), Recording(clock, 40), Script(clock, 8))
+    source, _ = _source(clock, *parts, first=Script(clock, 8), most=4)
+    with pytest.raises(SourceOpenError, match="refused"):
+        list(source.frames())
+    assert all(part.produced <= 1 for part in parts[:2])
+    assert parts[2].produced == 8
+    assert caplog.text.count("it has ended, and what is left there is its recording") == 1
+
+
+def test_what_was_waited_for_and_has_an_end_is_read_once() -> None:
+    clock = FakeClock()
+    source, factory = _source(clock, REFUSED, Recording(clock, 40))
+    assert len(list(source.frames())) == 30
+    assert len(factory.opened_at_s) == 2
+
+
+def test_reasons_that_take_turns_are_told_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    reasons = [SourceOpenError(f"503 number {n % 2}", where="camera") for n in range(20)]
+    source, _ = _source(clock, *reasons, Script(clock, 4), first=Script(clock, 4, LOST), most=21)
+    with pytest.raises(SourceLost, match="ended"):
+        list(source.frames())
+    told = [record.getMessage() for record in caplog.records if "503" in record.getMessage()]
+    assert len(told) == 2
+
+
+def test_a_reason_that_was_told_at_the_start_is_not_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    factory = Factory(clock, REFUSED, Script(clock, 4))
+    source = ReconnectingSource(factory, name="camera", cause=REFUSED, most=2, clock=clock)
+    with pytest.raises(SourceOpenError, match="refused"):
+        list(source.frames())
+    assert next(record.getMessage() for record in caplog.records).startswith("camera: there after")

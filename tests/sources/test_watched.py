@@ -104,7 +104,7 @@ def test_pale_and_moving_clips_of_real_scenes_show_something(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("freeze@20=150", "the picture is frozen"), ("black@20=150", "the picture is black")],
+    [("freeze@20=150", "the picture does not change: is it frozen?"), ("black@20=150", "the picture is black")],
 )
 def test_each_change_is_told_once_and_stands_in_the_status(
     script: str, said: str, caplog: pytest.LogCaptureFixture
