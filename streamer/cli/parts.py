@@ -176,6 +176,7 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         stride=settings.stride,
         loop=settings.loop,
         realtime=settings.realtime,
+        hwaccel=settings.hwaccel,
         rtsp_transport=settings.rtsp_transport,
         open_timeout_s=settings.open_timeout,
         read_timeout_s=settings.read_timeout,

@@ -87,6 +87,17 @@ class Settings(BaseModel):
             allowed="NAME=VALUE with commas between",
         ),
     ] = ()
+    hwaccel: Annotated[
+        Text,
+        Setting(
+            "source",
+            "What decodes files and streams: none (software), auto, or a device such as cuda, cuda:1 or "
+            "vaapi:/dev/dri/renderD129; streamer doctor lists those here.",
+            metavar="DEVICE",
+            allowed="none, auto or the name of a device",
+        ),
+        Field(pattern=r"^(none|auto|[a-z][a-z0-9]*(:.+)?)$"),
+    ] = "none"
     rtsp_transport: Annotated[
         Literal["tcp", "udp"], Setting("source", "How RTSP travels; by UDP pictures may be lost.")
     ] = "tcp"

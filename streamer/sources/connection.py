@@ -8,20 +8,22 @@ one each.
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
-from streamer.errors import SourceLost, SourceOpenError
+from streamer.errors import SourceError, SourceLost, SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
 from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_fps
+from streamer.sources.hardware import Hardware, find_hardware
 from streamer.sources.network_faults import why_lost, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
 from streamer.sources.pacing import Pacer
+from streamer.sources.swapping import SwappingDecoder
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +80,8 @@ class Connection:
         self._ready = threading.Event()
         self._pictures: Channel[Picture] = Channel("network", capacity=1)
         self._converter: Converter | None = None
+        self._hardware: Hardware | None = None
+        self._swapping: SwappingDecoder | None = None
         self._said_skipping = False
         self._undecodable = 0
         self._thread = threading.Thread(target=self._run, name="streamer-network")
@@ -115,10 +119,12 @@ class Connection:
 
     def _run(self) -> None:
         try:
+            self._hardware = find_hardware(self._options.hwaccel, where=self._address.name)
             with self._open() as container:
                 stream = self._stream_of(container)
                 self._pictures = self._channel()
-                self._ready.set()
+                if self._hardware is None or not self._hardware.demanded:  # else the first frame tells
+                    self._ready.set()
                 if not self._closing.is_set():
                     self._read(container, stream)
         except ChannelClosed:
@@ -139,6 +145,7 @@ class Connection:
                 options=_ffmpeg_options(self._address, self._options),
                 timeout=(timeout_s, self._patience_s),
                 metadata_errors="ignore",
+                hwaccel=None if self._hardware is None else self._hardware.accelerator(),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
@@ -158,6 +165,8 @@ class Connection:
         live = self._address.scheme not in {"http", "https"} or not duration_s
         # Decoding frames side by side is faster, and gives each of them late.
         stream.thread_type = "SLICE" if live else "AUTO"
+        if self._hardware is not None:
+            self._swapping = SwappingDecoder(stream, self._hardware, name=self._address.name)
         self._converter = Converter(stream)
         self.facts = Facts(
             live=live,
@@ -200,7 +209,7 @@ class Connection:
             if frames is not None:
                 decoded_ns = now_ns
             elif now_ns - decoded_ns > self._patience_s * NS_PER_S:
-                raise SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
+                raise self._no_picture(stream)
             for frame in frames or ():
                 last_s = last_s if frame.time is None else frame.time
                 if pacer is not None and not pacer.wait_until(last_s):
@@ -208,6 +217,32 @@ class Connection:
                 self._put(frame)
         if not self._closing.is_set():
             self._warn_if_short(container, last_s)
+
+    def _decoded_in_hardware(self, packet: Packet, stream: VideoStream, swapping: SwappingDecoder) -> list[VideoFrame]:
+        """As it says. At the first frame it is known what decodes: raises SourceOpenError where that was refused."""
+        is_known = swapping.in_hardware is not None
+        frames = swapping.decode(packet)
+        if frames and not is_known:
+            assert self.facts is not None
+            if swapping.in_hardware:
+                logger.info("%s: decoded in hardware: %s", self._address.name, self._hardware)
+                self.facts = replace(self.facts, decoder=f"{self.facts.decoder}, in hardware: {self._hardware}")
+            elif self._hardware is not None and self._hardware.demanded:
+                raise self._refused(stream)
+            self._ready.set()
+        return frames
+
+    def _no_picture(self, stream: VideoStream) -> SourceError:
+        """The error where nothing that came could be decoded."""
+        if self._undecodable and not self._ready.is_set():
+            return self._refused(stream)
+        return SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
+
+    def _refused(self, stream: VideoStream) -> SourceOpenError:
+        """The error where a device was demanded and does not decode the stream; it is not open, then."""
+        assert self._hardware is not None
+        self.facts = None
+        return self._hardware.refused(stream, where=self._address.name)
 
     def _next(self, packets: Iterator[Packet]) -> Packet | None:
         """The next packet; None at the end. Raises SourceLost."""
@@ -227,6 +262,8 @@ class Connection:
             self._say_skipping()
             return []
         try:
+            if self._swapping is not None:
+                return self._decoded_in_hardware(packet, stream, self._swapping)
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
         except av.FFmpegError as error:
             if not self._undecodable:
