@@ -267,7 +267,10 @@ class Settings(BaseModel):
     ] = None
     audio: Annotated[
         Literal["copy", "encode", "none"],
-        Setting("record", "A file's sound: as it is where OUT can hold it, coded anew, or left out."),
+        Setting(
+            "record",
+            "A file's sound: as it is where OUT can hold it, coded anew, or left out; a stream's is always coded anew.",
+        ),
     ] = "copy"
     segment: Annotated[
         Span | None,

@@ -9,12 +9,14 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
 from streamer.errors import SourceError, SourceLost, SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
+from streamer.sound import SoundFormat, SoundLine
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
 from streamer.sources.converting import Converter
@@ -65,6 +67,7 @@ class Connection:
     """Begins to connect when it is made. address, options: to what and how.
 
     facts: set once it is open. failure: why it is not, or is no more.
+    sound: of a live stream that has some.
     produced: frames that came, those that cannot be decoded and those that were left out included.
     """
 
@@ -72,6 +75,7 @@ class Connection:
         self.facts: Facts | None = None
         self.failure: BaseException | None = None
         self.produced = 0
+        self.sound: SoundLine | None = None
         self._address = address
         self._options = options
         self._clock = clock
@@ -82,6 +86,7 @@ class Connection:
         self._converter: Converter | None = None
         self._hardware: Hardware | None = None
         self._swapping: SwappingDecoder | None = None
+        self._sound_index: int | None = None
         self._said_skipping = False
         self._undecodable = 0
         self._thread = threading.Thread(target=self._run, name="streamer-network")
@@ -165,6 +170,8 @@ class Connection:
         live = self._address.scheme not in {"http", "https"} or not duration_s
         # Decoding frames side by side is faster, and gives each of them late.
         stream.thread_type = "SLICE" if live else "AUTO"
+        if live:
+            self.sound, self._sound_index = _sound_of(container)
         if self._hardware is not None:
             self._swapping = SwappingDecoder(stream, self._hardware, name=self._address.name)
         self._converter = Converter(stream)
@@ -256,6 +263,7 @@ class Connection:
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
         """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""
         if packet.stream is not stream:
+            self._hear(packet)
             return None
         if backlog is not None and not backlog.wants(is_key=packet.is_keyframe, now_ns=self._clock.now_ns()):
             self.produced += 1
@@ -273,10 +281,19 @@ class Connection:
             self._undecodable += 1
             return None
 
+    def _hear(self, packet: Packet) -> None:
+        if self.sound is not None and packet.stream_index == self._sound_index and packet.size:
+            media_ns = _ns(packet.pts, packet.time_base)
+            if media_ns is not None:
+                self.sound.add(bytes(packet), media_ns)
+
     def _put(self, frame: VideoFrame) -> None:
         index = self.produced
         self.produced += 1
-        self._pictures.put(Picture(frame, index, self._clock.now_ns()))
+        captured_ns, media_ns = self._clock.now_ns(), _ns(frame.pts, frame.time_base)
+        if self.sound is not None and media_ns is not None:
+            self.sound.shown(media_ns=media_ns, captured_ns=captured_ns)
+        self._pictures.put(Picture(frame, index, captured_ns))
 
     def _say_skipping(self) -> None:
         if not self._said_skipping:
@@ -294,9 +311,21 @@ class Connection:
 
 def _media_ns(packet: Packet) -> int | None:
     """The packet's own time; None where it has none."""
-    if packet.dts is None or packet.time_base is None:
-        return None
-    return round(packet.dts * packet.time_base * NS_PER_S)
+    return _ns(packet.dts, packet.time_base)
+
+
+def _ns(ticks: int | None, time_base: Fraction | None) -> int | None:
+    return None if ticks is None or not time_base else round(ticks * time_base * NS_PER_S)
+
+
+def _sound_of(container: InputContainer) -> tuple[SoundLine | None, int | None]:
+    """A line for the first track of sound that can be decoded here, and its number."""
+    for stream in container.streams.audio:
+        context = stream.codec_context
+        if context is not None and context.sample_rate > 0 and context.layout.nb_channels > 0:
+            form = SoundFormat(context.codec.name, context.sample_rate, context.layout.name, context.extradata)
+            return SoundLine(form), stream.index
+    return None, None
 
 
 def _ffmpeg_options(address: Address, options: SourceOptions) -> dict[str, str]:

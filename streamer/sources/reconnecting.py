@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.errors import SourceError, SourceLost
 from streamer.frame import Frame
-from streamer.interfaces import Source, SourceInfo, SourceState
+from streamer.interfaces import Audible, Source, SourceInfo, SourceState
+from streamer.sound import SoundLine
 from streamer.sources.backoff import Backoff
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class ReconnectingSource:
         self._state: SourceState = "connecting"
         self._absence: _Absence | None = None if first else _Absence(self._clock.now_ns())
         self._reconnects = 0
+        self._sound: SoundLine | None = None
         self._before = 0
         self._produced = 0
         self._epoch = -1
@@ -87,6 +89,11 @@ class ReconnectingSource:
         return replace(
             self._info, frame_count=None, duration_s=None, state=state, detail=detail, reconnects=self._reconnects
         )
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """That of the connection that is open, or was last."""
+        return self._sound
 
     def frames(self) -> Iterator[Frame]:
         try:
@@ -145,6 +152,7 @@ class ReconnectingSource:
     def _came(self, source: Source) -> None:
         """The first frame of a connection is there."""
         self._info = source.info
+        self._sound = source.sound if isinstance(source, Audible) else None
         self._state = "running"
         absence, self._absence = self._absence, None
         if self._first_ns is not None:
