@@ -8,20 +8,20 @@ one each.
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
-from streamer.errors import SourceError, SourceLost, SourceOpenError
+from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
-from streamer.sound import SoundFormat, SoundLine
+from streamer.sound import SoundLine
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
 from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_fps
 from streamer.sources.hardware import Hardware, find_hardware
+from streamer.sources.hearing import Ear, ear_for, media_ns
 from streamer.sources.network_faults import why_lost, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
 from streamer.sources.pacing import Pacer
@@ -67,7 +67,6 @@ class Connection:
     """Begins to connect when it is made. address, options: to what and how.
 
     facts: set once it is open. failure: why it is not, or is no more.
-    sound: of a live stream that has some.
     produced: frames that came, those that cannot be decoded and those that were left out included.
     """
 
@@ -75,7 +74,6 @@ class Connection:
         self.facts: Facts | None = None
         self.failure: BaseException | None = None
         self.produced = 0
-        self.sound: SoundLine | None = None
         self._address = address
         self._options = options
         self._clock = clock
@@ -86,11 +84,22 @@ class Connection:
         self._converter: Converter | None = None
         self._hardware: Hardware | None = None
         self._swapping: SwappingDecoder | None = None
-        self._sound_index: int | None = None
+        self._ear: Ear | None = None
         self._said_skipping = False
         self._undecodable = 0
         self._thread = threading.Thread(target=self._run, name="streamer-network")
         self._thread.start()
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """Of a live stream that has some."""
+        return None if self._ear is None else self._ear.line
+
+    @property
+    def decoder(self) -> str:
+        """What decodes it now, for people."""
+        name = "PyAV" if self.facts is None else self.facts.decoder
+        return f"{name}, in hardware: {self._hardware}" if self._swapping and self._swapping.in_hardware else name
 
     @property
     def closed(self) -> bool:
@@ -102,9 +111,11 @@ class Connection:
         longest_s = 2 * self._options.open_timeout_s + 1.0
         if not self._ready.wait(longest_s):  # looking up a name knows no timeout
             raise SourceOpenError(f"no answer within {longest_s:g} s", where=self._address.name)
-        if self.facts is None and self.failure is not None and not self._closing.is_set():
+        if self._closing.is_set():
+            return None
+        if self.failure is not None and (self.facts is None or isinstance(self.failure, SourceOpenError)):
             raise self.failure
-        return None if self._closing.is_set() else self.facts
+        return self.facts
 
     def pictures(self) -> Iterator[Picture]:
         """What was decoded, once it is open. Raises SourceLost."""
@@ -170,8 +181,7 @@ class Connection:
         live = self._address.scheme not in {"http", "https"} or not duration_s
         # Decoding frames side by side is faster, and gives each of them late.
         stream.thread_type = "SLICE" if live else "AUTO"
-        if live:
-            self.sound, self._sound_index = _sound_of(container)
+        self._ear = ear_for(container) if live else None
         if self._hardware is not None:
             self._swapping = SwappingDecoder(stream, self._hardware, name=self._address.name)
         self._converter = Converter(stream)
@@ -216,40 +226,21 @@ class Connection:
             if frames is not None:
                 decoded_ns = now_ns
             elif now_ns - decoded_ns > self._patience_s * NS_PER_S:
-                raise self._no_picture(stream)
+                self._refuse_what_hardware_does_not_decode()
+                raise SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
             for frame in frames or ():
                 last_s = last_s if frame.time is None else frame.time
                 if pacer is not None and not pacer.wait_until(last_s):
                     return
                 self._put(frame)
         if not self._closing.is_set():
+            self._refuse_what_hardware_does_not_decode()
             self._warn_if_short(container, last_s)
 
-    def _decoded_in_hardware(self, packet: Packet, stream: VideoStream, swapping: SwappingDecoder) -> list[VideoFrame]:
-        """As it says. At the first frame it is known what decodes: raises SourceOpenError where that was refused."""
-        is_known = swapping.in_hardware is not None
-        frames = swapping.decode(packet)
-        if frames and not is_known:
-            assert self.facts is not None
-            if swapping.in_hardware:
-                logger.info("%s: decoded in hardware: %s", self._address.name, self._hardware)
-                self.facts = replace(self.facts, decoder=f"{self.facts.decoder}, in hardware: {self._hardware}")
-            elif self._hardware is not None and self._hardware.demanded:
-                raise self._refused(stream)
-            self._ready.set()
-        return frames
-
-    def _no_picture(self, stream: VideoStream) -> SourceError:
-        """The error where nothing that came could be decoded."""
-        if self._undecodable and not self._ready.is_set():
-            return self._refused(stream)
-        return SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
-
-    def _refused(self, stream: VideoStream) -> SourceOpenError:
-        """The error where a device was demanded and does not decode the stream; it is not open, then."""
-        assert self._hardware is not None
-        self.facts = None
-        return self._hardware.refused(stream, where=self._address.name)
+    def _refuse_what_hardware_does_not_decode(self) -> None:
+        """Raise SourceOpenError where hardware was demanded, and none of what came could be decoded."""
+        if self._swapping is not None and self._undecodable and not self._ready.is_set():
+            raise self._swapping.refused
 
     def _next(self, packets: Iterator[Packet]) -> Packet | None:
         """The next packet; None at the end. Raises SourceLost."""
@@ -263,7 +254,8 @@ class Connection:
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
         """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""
         if packet.stream is not stream:
-            self._hear(packet)
+            if self._ear is not None:
+                self._ear.hear(packet)
             return None
         if backlog is not None and not backlog.wants(is_key=packet.is_keyframe, now_ns=self._clock.now_ns()):
             self.produced += 1
@@ -271,7 +263,10 @@ class Connection:
             return []
         try:
             if self._swapping is not None:
-                return self._decoded_in_hardware(packet, stream, self._swapping)
+                frames = self._swapping.decode(packet)
+                if self._swapping.in_hardware is not None:
+                    self._ready.set()
+                return frames
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
         except av.FFmpegError as error:
             if not self._undecodable:
@@ -281,18 +276,12 @@ class Connection:
             self._undecodable += 1
             return None
 
-    def _hear(self, packet: Packet) -> None:
-        if self.sound is not None and packet.stream_index == self._sound_index and packet.size:
-            media_ns = _ns(packet.pts, packet.time_base)
-            if media_ns is not None:
-                self.sound.add(bytes(packet), media_ns)
-
     def _put(self, frame: VideoFrame) -> None:
         index = self.produced
         self.produced += 1
-        captured_ns, media_ns = self._clock.now_ns(), _ns(frame.pts, frame.time_base)
-        if self.sound is not None and media_ns is not None:
-            self.sound.shown(media_ns=media_ns, captured_ns=captured_ns)
+        captured_ns = self._clock.now_ns()
+        if self._ear is not None:
+            self._ear.shown(frame, captured_ns=captured_ns)
         self._pictures.put(Picture(frame, index, captured_ns))
 
     def _say_skipping(self) -> None:
@@ -311,21 +300,7 @@ class Connection:
 
 def _media_ns(packet: Packet) -> int | None:
     """The packet's own time; None where it has none."""
-    return _ns(packet.dts, packet.time_base)
-
-
-def _ns(ticks: int | None, time_base: Fraction | None) -> int | None:
-    return None if ticks is None or not time_base else round(ticks * time_base * NS_PER_S)
-
-
-def _sound_of(container: InputContainer) -> tuple[SoundLine | None, int | None]:
-    """A line for the first track of sound that can be decoded here, and its number."""
-    for stream in container.streams.audio:
-        context = stream.codec_context
-        if context is not None and context.sample_rate > 0 and context.layout.nb_channels > 0:
-            form = SoundFormat(context.codec.name, context.sample_rate, context.layout.name, context.extradata)
-            return SoundLine(form), stream.index
-    return None, None
+    return media_ns(packet.dts, packet.time_base)
 
 
 def _ffmpeg_options(address: Address, options: SourceOptions) -> dict[str, str]:

@@ -60,7 +60,7 @@ class NetworkSource:
             size_px=self._size_px or facts.size_px,
             fps=facts.fps,
             duration_s=facts.duration_s,
-            decoder=facts.decoder,
+            decoder=self._connection.decoder,
             kind="stream",
         )
 

@@ -7,6 +7,7 @@ instead: pyav_decoder.py.
 import logging
 from collections import deque
 
+from streamer.errors import SourceOpenError
 from streamer.pyav import Packet, VideoCodecContext, VideoFrame, VideoStream, av
 from streamer.sources.hardware import Hardware
 
@@ -35,8 +36,17 @@ class SwappingDecoder:
         self._kept_bytes = 0
         self._given_pts: int | None = None
 
+    @property
+    def refused(self) -> SourceOpenError:
+        """The error where hardware was demanded and does not decode this."""
+        return self._hardware.refused(self._stream, where=self._name)
+
     def decode(self, packet: Packet) -> list[VideoFrame]:
-        """The frames that a packet completes. Raises av.FFmpegError where it cannot be decoded."""
+        """The frames that a packet completes.
+
+        Raises av.FFmpegError where it cannot be decoded; SourceOpenError at the first frame, where hardware was
+        demanded and does not decode it.
+        """
         if self._software is not None:
             return _pictures(self._software, packet)
         if self.in_hardware is not False and not self._hardware.demanded:
@@ -54,11 +64,14 @@ class SwappingDecoder:
         """At the first frame, find out what made it; remember the last one that was given."""
         if frames and self.in_hardware is None:
             self.in_hardware = self._hardware.decodes(self._stream)
-            if not self.in_hardware:
+            if self.in_hardware:
+                logger.info("%s: decoded in hardware: %s", self._name, self._hardware)
+            elif self._hardware.demanded:
+                raise self.refused
+            else:
                 self._since_key.clear()
-                if not self._hardware.demanded:
-                    codec = self._stream.codec_context.codec.canonical_name
-                    logger.info("%s: %s does not take this %s: software does", self._name, self._hardware, codec)
+                codec = self._stream.codec_context.codec.canonical_name
+                logger.info("%s: %s does not take this %s: software does", self._name, self._hardware, codec)
         times = [frame.pts for frame in frames if frame.pts is not None]
         if times:
             self._given_pts = max(times)

@@ -165,9 +165,12 @@ def test_a_stream_that_hardware_never_decodes(fault: dict[str, str], clip: Path,
     assert "in hardware" not in by_auto.decoder
 
 
-def test_a_stream_that_demanded_hardware_refuses_does_not_open(clip: Path, driver: Path) -> None:
+@pytest.mark.parametrize("fault", [{"FAKE_NVDEC_REFUSES": "1"}, {"FAKE_NVDEC_FAILS_AT": "0"}])
+def test_a_stream_that_demanded_hardware_does_not_decode_does_not_open(
+    fault: dict[str, str], clip: Path, driver: Path
+) -> None:
     with served(clip) as address:
-        got = read(address, "cuda", driver=driver, faults={"FAKE_NVDEC_REFUSES": "1"})
+        got = read(address, "cuda", driver=driver, faults=fault)
     assert (got.exit_code, got.images) == (3, [])
     assert "cuda does not decode this" in got.error
 
