@@ -55,9 +55,18 @@ def write_pictures(clip: Path, path: Path) -> Path:
 
 
 def read(
-    uri: str, hwaccel: str, *, driver: Path | None, pictures: Path | None = None, faults: dict[str, str] | None = None
+    uri: str,
+    hwaccel: str,
+    *,
+    driver: Path | None,
+    pictures: Path | None = None,
+    faults: dict[str, str] | None = None,
+    piped: Path | None = None,
 ) -> Read:
-    """Read `uri` to its end. driver: where the library is; None reads without one. faults: see fake_nvdec.c."""
+    """Read `uri` to its end. driver: where the library is; None reads without one. faults: see fake_nvdec.c.
+
+    piped: what comes on standard input.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **(faults or {})}
     if driver is not None:
         environment["LD_LIBRARY_PATH"] = str(driver)
@@ -65,8 +74,14 @@ def read(
         environment["FAKE_NVDEC_PICTURES"] = str(pictures)
     command = [sys.executable, "-m", "tests.nvdec_child", uri, hwaccel]
     done = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        command,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        timeout=LIMIT_S,
+        check=False,
+        input=b"" if piped is None else piped.read_bytes(),
     )
     assert done.returncode == 0, done.stderr
     told = cast("dict[str, object]", json.loads(done.stdout))
-    return Read(log=done.stderr, **told)  # type: ignore[arg-type]
+    return Read(log=done.stderr.decode(), **told)  # type: ignore[arg-type]

@@ -175,6 +175,27 @@ def test_a_stream_that_demanded_hardware_does_not_decode_does_not_open(
     assert "cuda does not decode this" in got.error
 
 
+@pytest.mark.parametrize(
+    ("hwaccel", "faults", "frames", "exit_code"),
+    [
+        ("cuda", {}, FRAMES, 0),
+        ("auto", {}, FRAMES, 0),
+        ("cuda", {"FAKE_NVDEC_REFUSES": "1"}, 0, 3),
+        ("cuda", {"FAKE_NVDEC_FAILS_AT": "7"}, 7, 3),
+    ],
+    ids=["named", "auto", "not taken", "fails"],
+)
+def test_standard_input_is_decoded_by_what_was_named(
+    hwaccel: str, faults: dict[str, str], frames: int, exit_code: int, driver: Path, tmp_path: Path
+) -> None:
+    clip = encode(tmp_path / "clip.ts")
+    pictures = write_pictures(clip, tmp_path / "clip.raw")
+    got = read("-", hwaccel, driver=driver, pictures=pictures, faults=faults, piped=clip)
+    assert got.images == in_software(clip)[0][:frames]
+    assert got.exit_code == exit_code
+    assert ("in hardware" in got.decoder) == (hwaccel == "cuda" and frames > 0)
+
+
 def test_damage_is_no_failure_of_hardware(clip: Path) -> None:
     """What software cannot decode either leaves the decoder as it is: here both are software."""
     hardware = Hardware("cuda", None, demanded=False)
