@@ -7,10 +7,11 @@ tests/contract say what fitting means.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from streamer.frame import Detections, Event, Frame, Image, Result, Status
 from streamer.labels import Labels
+from streamer.sound import SoundLine
 
 SourceKind = Literal["arrays", "camera", "pattern", "pictures", "pipe", "screen", "sequence", "stream", "video"]
 """`pictures`: one or more, each on its own. `sequence`: several files, one after another. `stream`: from the
@@ -74,6 +75,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go. Idempotent, from any thread; makes `frames` end soon."""
+
+
+@runtime_checkable
+class Audible(Protocol):
+    """A live source that may hear something, too: what it reads for its frames brings the sound along."""
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """The sound of what is open now, None where there is none; another one when it is opened again."""
 
 
 class Detector(Protocol):

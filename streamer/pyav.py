@@ -14,8 +14,10 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
+from av.codec.hwaccel import HWAccel, hwdevices_available
 from av.container import InputContainer, OutputContainer
 from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Colorspace as Matrix
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -37,6 +39,7 @@ __all__ = [
     "AudioResampler",
     "AudioStream",
     "Discard",
+    "HWAccel",
     "InputContainer",
     "Interpolation",
     "Matrix",
@@ -44,8 +47,10 @@ __all__ = [
     "Packet",
     "PictureType",
     "VideoCodecContext",
+    "VideoFormat",
     "VideoFrame",
     "VideoReformatter",
     "VideoStream",
     "av",
+    "hwdevices_available",
 ]

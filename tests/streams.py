@@ -216,14 +216,26 @@ def rtsp_server(port: int | None = None, *, login: tuple[str, str] | tuple[()] =
 
     login: the user and the password that it asks for.
     """
+    child = Path(__file__).with_name("rtsp_child.py")
+    with _rtsp_child(child, port or free_port(), *login) as address:
+        yield address
+
+
+@contextmanager
+def rtsp_server_of(clip: Path) -> Iterator[str]:
+    """The same with H.264 and G.711 of a Matroska file of H.264 and PCM, from its beginning for each client."""
+    with _rtsp_child(Path(__file__).with_name("rtsp_sound_child.py"), free_port(), str(clip)) as address:
+        yield address
+
+
+@contextmanager
+def _rtsp_child(child: Path, port: int, *arguments: str) -> Iterator[str]:
     python = "/usr/bin/python3"
     wanted = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     if not Path(python).exists() or subprocess.run([python, "-c", wanted], check=False, capture_output=True).returncode:
         pytest.skip("needs gir1.2-gst-rtsp-server-1.0 and python3-gi")
-    port = port or free_port()
-    child = Path(__file__).with_name("rtsp_child.py")
     with subprocess.Popen(
-        [python, str(child), str(port), *login], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [python, str(child), str(port), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as run:
         try:
             wait_listening(port)

@@ -24,7 +24,7 @@ from streamer.config import Settings
 from streamer.config.values import kept_of
 from streamer.errors import SinkOpenError
 from streamer.frame import MAX_DETECTIONS
-from streamer.interfaces import Analyzer, Detector, Sink, Source, SourceInfo, View
+from streamer.interfaces import Analyzer, Audible, Detector, Sink, Source, SourceInfo, View
 from streamer.labels import Labels
 from streamer.models import load_detector
 from streamer.models.zoo.finding import find_model, look_for
@@ -35,6 +35,7 @@ from streamer.sinks.options import STDOUT, ClipOptions, Keep, SinkOptions, Video
 from streamer.sinks.outfile import is_stream
 from streamer.sinks.recorder import Recorder
 from streamer.sinks.window import Window, display_problem
+from streamer.sound import SoundLine
 from streamer.sources import NAMED_CAMERA, comes_by_itself, open_source
 from streamer.sources.address import is_address, parse_address
 from streamer.sources.devices import find_device, list_devices
@@ -176,6 +177,7 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         stride=settings.stride,
         loop=settings.loop,
         realtime=settings.realtime,
+        hwaccel=settings.hwaccel,
         rtsp_transport=settings.rtsp_transport,
         open_timeout_s=settings.open_timeout,
         read_timeout_s=settings.read_timeout,
@@ -289,10 +291,15 @@ def _clip_options(settings: Settings) -> ClipOptions | None:
 def _sinks(
     settings: Settings, source: Source, detector: Detector, inputs: tuple[Path, ...], stack: ExitStack
 ) -> list[Sink]:
-    sinks = open_sinks(_sink_options(settings, source, inputs), labels=detector.labels, source=source.info)
+    options = _sink_options(settings, source, inputs)
+    sinks = open_sinks(options, labels=detector.labels, source=source.info, sound=partial(_heard, source))
     for sink in sinks:
         stack.callback(sink.close)
     return sinks
+
+
+def _heard(source: Source) -> SoundLine | None:
+    return source.sound if isinstance(source, Audible) else None
 
 
 def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> list[Sink]:
@@ -310,6 +317,7 @@ def _waiting_recorder(settings: Settings, source: Source, stack: ExitStack) -> l
             name_next=named,
             from_files=source.info.kind == "video" and not settings.loop,
             live=source.live,
+            sound=partial(_heard, source),
         )
     except SinkOpenError as error:
         logger.warning("the key r can record nothing: %s", error)

@@ -89,6 +89,17 @@ class Settings(BaseModel):
             allowed="NAME=VALUE with commas between",
         ),
     ] = ()
+    hwaccel: Annotated[
+        Text,
+        Setting(
+            "source",
+            "What decodes files and streams: none (software), auto, or a device such as cuda, cuda:1 or "
+            "vaapi:/dev/dri/renderD129; streamer doctor lists those here.",
+            metavar="DEVICE",
+            allowed="none, auto or the name of a device",
+        ),
+        Field(pattern=r"^(none|auto|[a-z][a-z0-9]*(:.+)?)$"),
+    ] = "none"
     rtsp_transport: Annotated[
         Literal["tcp", "udp"], Setting("source", "How RTSP travels; by UDP pictures may be lost.")
     ] = "tcp"
@@ -265,7 +276,10 @@ class Settings(BaseModel):
     ] = None
     audio: Annotated[
         Literal["copy", "encode", "none"],
-        Setting("record", "A file's sound: as it is where OUT can hold it, coded anew, or left out."),
+        Setting(
+            "record",
+            "A file's sound: as it is where OUT can hold it, coded anew, or left out; a stream's is always coded anew.",
+        ),
     ] = "copy"
     segment: Annotated[
         Span | None,

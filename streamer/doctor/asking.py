@@ -24,7 +24,7 @@ LIMIT_S = 13.0
 Commands = Mapping[str, tuple[str, ...]]
 """The programs that tell, by what they are called where they do not even begin."""
 
-GROUPS = ("TensorFlow", "OpenVINO", "LiteRT", "OpenCV", "encoders", "encoders in hardware")
+GROUPS = ("TensorFlow", "OpenVINO", "LiteRT", "OpenCV", "encoders", "encoders in hardware", "decoders in hardware")
 """What there is to ask; the slowest comes first."""
 
 _ROOT = str(Path(__file__).resolve().parents[2])

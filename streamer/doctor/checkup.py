@@ -6,7 +6,7 @@ from streamer.doctor.asking import Asked, all_commands
 from streamer.doctor.findings import Finding, found
 from streamer.doctor.machine import machine_findings
 
-_FIRST = ("OpenCV", "encoders", "encoders in hardware")
+_FIRST = ("OpenCV", "encoders", "encoders in hardware", "decoders in hardware")
 """Groups in the order in which people read them; the others follow as they were asked."""
 
 

@@ -126,6 +126,22 @@ def _decoders() -> Finding:
     return found("decoders", "ok", ", ".join(wanted))
 
 
+def _hardware_decoders() -> tuple[str, ...]:
+    from streamer.sources.hardware import device_kinds  # noqa: PLC0415 - needs PyAV
+
+    return tuple(f"decoder in hardware ({kind})" for kind in device_kinds())
+
+
+def _hardware_decoder(name: str) -> Finding:
+    from streamer.sources.hardware import codecs_of, problem_of  # noqa: PLC0415 - needs PyAV
+
+    kind = name.partition("(")[2].rstrip(")")
+    problem = problem_of(kind)
+    if problem is not None:
+        return found(name, "missing", problem)
+    return found(name, "ok", f"--hwaccel {kind}: opens; what of {', '.join(codecs_of(kind))} it takes, a stream tells")
+
+
 def _sound_problem(encoder: str) -> str | None:
     """Encode a tenth of a second of silence; None if that works, else why not."""
     import numpy as np  # noqa: PLC0415 - as above
@@ -183,6 +199,7 @@ GROUPS = {
     "OpenCV": Group(lambda: (OPENCV, RUNTIMES[3], "display"), _opencv, f"{_AGAIN} opencv-python"),
     "encoders": Group(_software, _video, f"{_AGAIN} av"),
     "encoders in hardware": Group(lambda: _encoders(hardware=True), _video),
+    "decoders in hardware": Group(_hardware_decoders, _hardware_decoder),
     "TensorFlow": Group(lambda: ("TensorFlow",), _runtime),
     "OpenVINO": Group(lambda: ("OpenVINO",), _runtime),
     "LiteRT": Group(lambda: ("LiteRT",), _runtime),

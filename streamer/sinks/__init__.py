@@ -17,6 +17,7 @@ from streamer.sinks.conditions import Condition, Happening
 from streamer.sinks.options import STDOUT, WRITABLE_PICTURES, WRITABLE_VIDEOS, ClipOptions, SinkOptions
 from streamer.sinks.outfile import refuse_input, same_file
 from streamer.sinks.tables import Coco, CommaSeparated, JsonLines, Mot, WallClock
+from streamer.sound import SoundLine
 
 if TYPE_CHECKING:
     from streamer.sinks.recorder import Recorder
@@ -24,45 +25,51 @@ if TYPE_CHECKING:
 __all__ = ["SinkOptions", "open_sinks"]
 
 
-def open_sinks(options: SinkOptions, *, labels: Labels | None, source: SourceInfo) -> list[Sink]:
+Hear = Callable[[], SoundLine | None]
+"""Gives the sound that comes now beside the frames."""
+
+
+def open_sinks(
+    options: SinkOptions, *, labels: Labels | None, source: SourceInfo, sound: Hear = lambda: None
+) -> list[Sink]:
     """The sinks that `options` ask for, all of them open, or none: what the first ones made is removed again.
 
     labels: names for tables and conditions; None while no model is known, to see whether all can be written and nothing
-    else. source: what is read, whose rate and sound a video takes over.
+    else. source: what is read, whose rate and sound a video takes over. sound: that of a live stream.
 
     Raises ConfigError for an ending that nothing is written to, or that does not suit the input; SinkOpenError for a
     place that cannot be written, that holds something already, or that is an input.
     """
     with ExitStack() as undo:
         sinks: list[Sink] = []
-        for sink in _opened(options, labels=labels, source=source):
+        for sink in _opened(options, labels=labels, source=source, sound=sound):
             undo.callback(sink.close)
             sinks.append(sink)
         undo.pop_all()
     return sinks
 
 
-def _opened(options: SinkOptions, *, labels: Labels | None, source: SourceInfo) -> Iterator[Sink]:
+def _opened(options: SinkOptions, *, labels: Labels | None, source: SourceInfo, sound: Hear) -> Iterator[Sink]:
     if options.out is not None:
-        yield _open_out(options.out, options, labels, source)
+        yield _open_out(options.out, options, labels, source, sound)
     if options.clips is not None:
-        yield _open_clips(options.clips, options, labels, source)
+        yield _open_clips(options.clips, options, labels, source, sound)
     yield from _open_tables(options, labels)
 
 
-def _open_out(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> Sink:
+def _open_out(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo, sound: Hear) -> Sink:
     if str(out) != STDOUT and (options.folder or out.is_dir() or not out.suffix):
-        return _open_folder(out, options, labels, source)
+        return _open_folder(out, options, labels, source, sound)
     _refuse_ending(out, options)
     refuse_input(out, options.inputs)
     if options.pictures:
         from streamer.sinks.pictures import Pictures  # noqa: PLC0415 - see above
 
         return Pictures(out, force=options.force)
-    return _recorder(out, options, labels, source)
+    return _recorder(out, options, labels, source, sound)
 
 
-def _recorder(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> "Recorder":
+def _recorder(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo, sound: Hear) -> "Recorder":
     from streamer.sinks.recorder import Recorder  # noqa: PLC0415 - see above
 
     return Recorder(
@@ -74,13 +81,14 @@ def _recorder(out: Path, options: SinkOptions, labels: Labels | None, source: So
         live=options.live,
         segment_s=options.segment_s,
         keep=options.keep,
+        sound=sound,
         chapters_when=None
         if options.clips is None
         else Happening(Condition(options.clips.when, labels), gap_s=options.clips.pre_s + options.clips.post_s),
     )
 
 
-def _open_folder(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> Sink:
+def _open_folder(out: Path, options: SinkOptions, labels: Labels | None, source: SourceInfo, sound: Hear) -> Sink:
     from streamer.sinks.folder import Folder  # noqa: PLC0415 - see above
 
     return Folder(
@@ -88,11 +96,13 @@ def _open_folder(out: Path, options: SinkOptions, labels: Labels | None, source:
         pictures=options.pictures,
         inputs=options.inputs,
         force=options.force,
-        new_recorder=lambda path: _recorder(path, options, labels, source),
+        new_recorder=lambda path: _recorder(path, options, labels, source, sound),
     )
 
 
-def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels | None, source: SourceInfo) -> Sink:
+def _open_clips(
+    clips: ClipOptions, options: SinkOptions, labels: Labels | None, source: SourceInfo, sound: Hear
+) -> Sink:
     if options.pictures:
         raise ConfigError("clips are kept of what moves, and these are pictures", where="clip_on")
     from streamer.sinks.clips import Clips  # noqa: PLC0415 - see above
@@ -109,6 +119,7 @@ def _open_clips(clips: ClipOptions, options: SinkOptions, labels: Labels | None,
         from_files=_from_files(options, source),
         live=options.live,
         keep=options.keep,
+        sound=sound,
     )
 
 

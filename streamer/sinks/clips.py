@@ -20,6 +20,7 @@ from streamer.labels import Labels
 from streamer.sinks.conditions import Condition
 from streamer.sinks.containers import TICKS_PER_S
 from streamer.sinks.event import Event, Moment
+from streamer.sinks.heard import Listening
 from streamer.sinks.options import Keep, VideoOptions
 from streamer.sinks.original import Original, original_of
 from streamer.sinks.outfile import OutFile, failure, next_free, publish, refusal
@@ -29,6 +30,7 @@ from streamer.sinks.preroll import PreRoll
 from streamer.sinks.recorder import ENOUGH_ROOM_BYTES, recipe_for
 from streamer.sinks.segments import captured_at, prune, stamped
 from streamer.sinks.video_file import CODING_ERRORS
+from streamer.sound import SoundLine
 from streamer.text import printable, safe_file_name
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class Clips:
 
     folder: made if it is not there. source: what the clips are called after.
     condition: when something happens. pre_s, post_s: what is kept from before it first holds and after it last does.
-    video, fps, from_files, live: as for Recorder; the clips are mp4. keep: how many of them stay.
+    video, fps, from_files, live, sound: as for Recorder; the clips are mp4. keep: how many of them stay.
 
     A clip that cannot be written is told, and the next event tried, once there is room; `close` raises SinkError then.
 
@@ -68,6 +70,7 @@ class Clips:
         from_files: bool = False,
         live: bool = False,
         keep: Keep | None = None,
+        sound: Callable[[], SoundLine | None] = lambda: None,
         room_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._recipe = recipe_for(Path(f"x{_ENDING}"), video or VideoOptions(), fps=fps)
@@ -86,6 +89,9 @@ class Clips:
         self._preroll: PreRoll | None = None
         self._key: tuple[object, ...] = ()
         self._original: Original | None = None
+        self._sound = sound
+        self._line: SoundLine | None = None
+        self._media_zero_ns = 0
         self._event: Event | None = None
         self._events = 0
         self._files: list[Path] = []
@@ -113,6 +119,7 @@ class Clips:
         frame = result.frame
         time_s = frame.index / self._recipe.fps if frame.pts_s is None else frame.pts_s
         ticks = round(time_s * TICKS_PER_S)
+        self._media_zero_ns = frame.captured_ns - round(time_s * NS_PER_S)
         preroll = self._preroll_for(frame, result.image)
         try:
             with self._sink_errors():
@@ -165,6 +172,7 @@ class Clips:
             self._end_of_stream()
             self._key = key
             self._original = original_of(frame.source) if self._from_files else None
+            self._line = self._sound()
             size_px = image.shape[1], image.shape[0]
             with self._sink_errors():
                 self._preroll = PreRoll(self._recipe, size_px=size_px, length_s=self._pre_s, original=self._original)
@@ -211,6 +219,7 @@ class Clips:
                     size_px=preroll.size_px,
                     zero_ticks=encoded[0].ticks,
                     original=self._original,
+                    listening=self._listening(encoded[0].ticks),
                 )
                 event.start_ticks = encoded[0].ticks
             else:
@@ -223,6 +232,12 @@ class Clips:
                 self.written += 1
         except SinkError as error:
             self._fail(event, error)
+
+    def _listening(self, zero_ticks: int) -> Listening | None:
+        """What is heard in a clip that begins then."""
+        if self._line is None:
+            return None
+        return Listening(self._line, self._media_zero_ns + round(zero_ticks * NS_PER_S / TICKS_PER_S))
 
     def _end_of_stream(self) -> None:
         """Nothing comes behind what is there: finish the clip with all that the encoder still holds."""

@@ -1,6 +1,7 @@
 """A video file of frames that are encoded already: an event's clip, of what came before and what comes."""
 
 from streamer.sinks.containers import TICKS_PER_S
+from streamer.sinks.heard import Listening
 from streamer.sinks.original import Original
 from streamer.sinks.outfile import OutFile
 from streamer.sinks.video_file import Encoded, MediaFile, Recipe, coder_for
@@ -9,7 +10,7 @@ from streamer.sinks.video_file import Encoded, MediaFile, Recipe, coder_for
 class PacketFile(MediaFile):
     """A video whose frames are encoded already, by `coder_for` with the same recipe.
 
-    zero_ticks: the time of its first frame, in 1/TICKS_PER_S s of the media.
+    zero_ticks: the time of its first frame, in 1/TICKS_PER_S s of the media. listening: what is heard from then on.
     """
 
     def __init__(
@@ -20,10 +21,11 @@ class PacketFile(MediaFile):
         size_px: tuple[int, int],
         zero_ticks: int,
         original: Original | None = None,
+        listening: Listening | None = None,
     ) -> None:
         self._end_ticks = 0
         self._zero_ticks = zero_ticks
-        super().__init__(file, recipe, original=original, start_s=zero_ticks / TICKS_PER_S)
+        super().__init__(file, recipe, original=original, start_s=zero_ticks / TICKS_PER_S, listening=listening)
         self._zero_ticks -= round(self.lead_s * TICKS_PER_S)
         with self._sink_errors():
             # An encoder that encodes nothing: once it is open it says what those say whose frames come here.

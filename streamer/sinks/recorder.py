@@ -22,11 +22,13 @@ from streamer.interfaces import SinkRole
 from streamer.sinks.conditions import Condition, Happening
 from streamer.sinks.containers import container_of
 from streamer.sinks.encoders import check_quality, choose_encoder
+from streamer.sinks.heard import Listening
 from streamer.sinks.options import STDOUT, Keep, VideoOptions
 from streamer.sinks.original import Chapter, Original, original_of
 from streamer.sinks.outfile import NO_ROOM, OutFile, is_stream, next_free
 from streamer.sinks.segments import Schedule, captured_at, prune, stamped
 from streamer.sinks.video_file import Recipe, VideoFile
+from streamer.sound import SoundLine
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class Recorder:
     segment_s: a new part so often, PATH-20250131T235900.mp4 where live, else PATH-002.mp4. keep: how much of them
     stays.
     chapters_when: a chapter begins whenever this begins to hold.
+    sound: asked at the beginning of each file for the sound that comes beside its frames, where `video.audio` wants it.
 
     After kill -9 the last second at most is missing, or the last two frames where a frame lasts over half a second.
 
@@ -101,6 +104,7 @@ class Recorder:
         segment_s: float | None = None,
         keep: Keep | None = None,
         chapters_when: Happening | None = None,
+        sound: Callable[[], SoundLine | None] = lambda: None,
         room_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._recipe = recipe_for(path, video or VideoOptions(), fps=fps)
@@ -115,6 +119,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._force = force
         self._from_files, self._live = from_files, live
+        self._sound = sound
         self._schedule = None if segment_s is None else Schedule(segment_s, live=live)
         self._keep = keep or Keep()
         if not self._stamped and self._keep != Keep():
@@ -258,7 +263,15 @@ class Recorder:
         self._file = None
         if self._schedule is not None:
             self._schedule.begin(frame, time_s)
-        segment = VideoFile(file, self._recipe, size_px=size_px, original=self._original_for(frame), start_s=time_s)
+        line = self._sound()
+        segment = VideoFile(
+            file,
+            self._recipe,
+            size_px=size_px,
+            original=self._original_for(frame),
+            start_s=time_s,
+            listening=None if line is None else Listening(line, frame.captured_ns),
+        )
         self._paths.append(file.written_path)
         _warn_if_little_room(file.written_path.parent)
         logger.info("recording %dx%d to %s", *size_px, printable(str(file.path), limit=256))

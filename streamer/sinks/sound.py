@@ -119,7 +119,8 @@ def _track(stream: AudioStream, target: OutputContainer, container: Container, m
             made = target.add_stream_from_template(stream)
             track = CopiedTrack(stream, made, hides_start=container.is_mp4, bare=container.format != "mpegts")
         else:
-            made = _encoder(stream, target, container)
+            context = stream.codec_context
+            made = add_encoder(target, container, rate=context.sample_rate, layout=context.layout.name)
             track = EncodedTrack(stream, made)
             logger.info("the sound (%s) is encoded: %s", name, made.codec_context.codec.canonical_name)
     except (av.FFmpegError, ValueError, OSError) as error:
@@ -136,13 +137,13 @@ def _describes_itself(stream: AudioStream, name: str) -> bool:
     return stream.codec_context.sample_rate > 0 and (name != "vorbis" or bool(stream.codec_context.extradata))
 
 
-def _encoder(stream: AudioStream, target: OutputContainer, container: Container) -> AudioStream:
-    rate = stream.codec_context.sample_rate
+def add_encoder(target: OutputContainer, container: Container, *, rate: int, layout: str) -> AudioStream:
+    """A track that is encoded, for sound of `rate` samples a second and such channels. Raises ValueError."""
     rate = min((known for known in _RATES if known >= rate), default=_RATES[-1])
     if container.audio_encoder == "libopus":
         rate = _OPUS_RATE
-    channels = stream.codec_context.channels
-    layout = _layout(container.audio_encoder, channels, stream.codec_context.layout.name)
+    channels = av.AudioLayout(layout).nb_channels
+    layout = _layout(container.audio_encoder, channels, layout)
     made = target.add_stream(container.audio_encoder, rate=rate)
     assert isinstance(made, AudioStream)
     made.codec_context.layout = layout

@@ -17,6 +17,7 @@ from streamer.pyav import OutputContainer, Packet, VideoStream, av
 from streamer.sinks.coding import Coder
 from streamer.sinks.colours import Colours
 from streamer.sinks.containers import TICKS_PER_S, Container
+from streamer.sinks.heard import HeardSound, Listening
 from streamer.sinks.options import Codec, VideoOptions
 from streamer.sinks.original import Chapter, Original, shown_until_s
 from streamer.sinks.outfile import OutFile, failure
@@ -73,13 +74,21 @@ class MediaFile:
     """A container being written: what the video files of streamer have in common.
 
     file: where to; `close` closes it. original: what sound, title and chapters are taken from; None has none.
-    start_s: the media time of the recording's beginning.
+    start_s: the media time of the recording's beginning. listening: the sound that comes beside the frames.
 
     It stays empty until the first packet comes: FFmpeg 8 crashes (SIGSEGV) on the trailer of a hybrid file that has a
     header and no frame.
     """
 
-    def __init__(self, file: OutFile, recipe: Recipe, *, original: Original | None, start_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        file: OutFile,
+        recipe: Recipe,
+        *,
+        original: Original | None,
+        start_s: float = 0.0,
+        listening: Listening | None = None,
+    ) -> None:
         self.frames = 0
         """Frames that are in the file; a few more may wait in the encoder until `close`."""
         self.chapters: list[Chapter] = []
@@ -93,7 +102,8 @@ class MediaFile:
         self._original = original
         self._start_s = start_s - self.lead_s
         self._closed = False
-        self._sound: Sound | None = None
+        self._listening = None if recipe.options.audio == "none" else listening
+        self._sound: Sound | HeardSound | None = None
         self._container: OutputContainer | None = None
         with self._sink_errors():
             self._container = av.open(file, "w", format=recipe.container.format, options=recipe.container.options())
@@ -125,6 +135,11 @@ class MediaFile:
         if recipe.container.format == "mpegts":  # a length there is one byte
             metadata = {key: text.encode()[:255].decode("utf-8", "ignore") for key, text in metadata.items()}
         self.container.metadata.update(metadata)
+        if self._listening is not None:
+            try:
+                self._sound = HeardSound(self._listening, self.container, recipe.container)
+            except (av.FFmpegError, ValueError, NotImplementedError) as error:
+                logger.warning("no sound: %s", error)
         if original is None:
             return
         if original.language:
@@ -221,9 +236,10 @@ class VideoFile(MediaFile):
         size_px: tuple[int, int],
         original: Original | None = None,
         start_s: float = 0.0,
+        listening: Listening | None = None,
     ) -> None:
         self._coder: Coder | None = None
-        super().__init__(file, recipe, original=original, start_s=start_s)
+        super().__init__(file, recipe, original=original, start_s=start_s, listening=listening)
         with self._sink_errors():
             self._coder = coder_for(recipe, self.container, size_px=size_px, original=original)
             self._begin()

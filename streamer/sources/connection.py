@@ -15,15 +15,19 @@ from streamer.clock import NS_PER_S, Clock
 from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
+from streamer.sound import SoundLine
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
 from streamer.sources.converting import Converter
+from streamer.sources.hardware import Hardware, find_hardware
+from streamer.sources.hearing import Ear
 from streamer.sources.interrupting import interruptible
 from streamer.sources.network_faults import nothing_readable, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
 from streamer.sources.receiving import Receiver
 from streamer.sources.segment_pacing import SegmentPacer
-from streamer.sources.streams import Facts, choose_stream, facts_of
+from streamer.sources.streams import Facts, choose_sound, choose_stream, facts_of, leave_others
+from streamer.sources.swapping import SwappingDecoder
 from streamer.sources.ways import Way, way_to
 
 logger = logging.getLogger(__name__)
@@ -71,12 +75,26 @@ class Connection:
         self._pictures: Channel[Picture] = Channel("network", capacity=1)
         self._converter: Converter | None = None
         self._awaits_key = False
+        self._hardware: Hardware | None = None
+        self._swapping: SwappingDecoder | None = None
+        self._ear: Ear | None = None
         self._said_skipping = False
         self._undecodable = 0
         self._skipped = 0
         self._way: Way | None = None
         self._thread = threading.Thread(target=self._run, name="streamer-network")
         self._thread.start()
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """Of a live stream that has some."""
+        return None if self._ear is None else self._ear.line
+
+    @property
+    def decoder(self) -> str:
+        """What decodes it now, for people."""
+        name = "PyAV" if self.facts is None else self.facts.decoder
+        return f"{name}, in hardware: {self._hardware}" if self._swapping and self._swapping.in_hardware else name
 
     @property
     def closed(self) -> bool:
@@ -93,9 +111,11 @@ class Connection:
         longest_s = 3 * self._options.open_timeout_s + 1.0
         if not self._ready.wait(longest_s):  # FFmpeg's own look-up of a name knows no timeout
             raise SourceOpenError(f"no answer within {longest_s:g} s", where=self._address.name)
-        if self.facts is None and self.failure is not None and not self._closing.is_set():
+        if self._closing.is_set():
+            return None
+        if self.failure is not None and (self.facts is None or isinstance(self.failure, SourceOpenError)):
             raise self.failure
-        return None if self._closing.is_set() else self.facts
+        return self.facts
 
     def pictures(self) -> Iterator[Picture]:
         """What was decoded, once it is open. Raises SourceLost."""
@@ -117,10 +137,12 @@ class Connection:
 
     def _run(self) -> None:
         try:
+            self._hardware = find_hardware(self._options.hwaccel, where=self._address.name)
             with interruptible(self._closing), self._open() as container:
                 stream = self._stream_of(container)
                 self._pictures = self._channel()
-                self._ready.set()
+                if self._hardware is None or not self._hardware.demanded:  # else the first frame tells
+                    self._ready.set()
                 if not self._closing.is_set():
                     self._read(container, stream)
         except ChannelClosed:
@@ -150,6 +172,7 @@ class Connection:
                 options=way.options,
                 timeout=timeouts_s,
                 metadata_errors="ignore",
+                hwaccel=None if self._hardware is None else self._hardware.accelerator(),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
@@ -167,6 +190,11 @@ class Connection:
         self._awaits_key = facts.live and stream.codec_context.codec.canonical_name in DRAWS_ON_GREY
         # Decoding frames side by side is faster, and gives each of them late.
         stream.thread_type = "SLICE" if facts.live else "AUTO"
+        sound = choose_sound(container, stream) if facts.live else None
+        self._ear = None if sound is None else Ear(sound)
+        leave_others(container, stream, sound)
+        if self._hardware is not None:
+            self._swapping = SwappingDecoder(stream, self._hardware, name=self._address.name)
         self.facts = facts
         return stream
 
@@ -191,6 +219,7 @@ class Connection:
         last_s = self._read_all(receiver, stream, paced=container.format.name == "hls")
         if self._closing.is_set():
             return
+        self._refuse_what_hardware_does_not_decode()
         if not self.facts.live:
             for frame in self._flushed(stream):
                 last_s = last_s if frame.time is None else frame.time
@@ -216,6 +245,7 @@ class Connection:
             waited_ns, rested_ns = max(waited_ns, receiver.waited_ns), 0
             frames = self._decoded(packet, stream, backlog)
             if frames is None and now_ns - decoded_ns > self._patience_s * NS_PER_S:
+                self._refuse_what_hardware_does_not_decode()
                 raise SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
             for frame in frames or ():
                 last_s = last_s if frame.time is None else frame.time
@@ -228,9 +258,16 @@ class Connection:
                 decoded_ns = self._clock.now_ns()  # taking them may have been waited for
         return last_s
 
+    def _refuse_what_hardware_does_not_decode(self) -> None:
+        """Raise SourceOpenError where hardware was demanded, and none of what came could be decoded."""
+        if self._swapping is not None and self._undecodable and not self._ready.is_set():
+            raise self._swapping.refused
+
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
         """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""
         if packet.stream is not stream:
+            if self._ear is not None:
+                self._ear.hear(packet)
             return None
         if self._awaits_key and not packet.is_keyframe:
             return []
@@ -241,6 +278,11 @@ class Connection:
             self._say_skipping()
             return []
         try:
+            if self._swapping is not None:
+                frames = self._swapping.decode(packet)
+                if self._swapping.in_hardware is not None:
+                    self._ready.set()
+                return frames
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
         except av.FFmpegError as error:
             if not self._undecodable:
@@ -260,7 +302,10 @@ class Connection:
     def _put(self, frame: VideoFrame) -> None:
         index = self.produced
         self.produced += 1
-        self._pictures.put(Picture(frame, index, self._clock.now_ns()))
+        captured_ns = self._clock.now_ns()
+        if self._ear is not None:
+            self._ear.shown(frame, captured_ns=captured_ns)
+        self._pictures.put(Picture(frame, index, captured_ns))
 
     def _say_skipping(self) -> None:
         if not self._said_skipping:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from streamer.frame import Image
-from streamer.pyav import VideoFrame, VideoStream
+from streamer.pyav import VideoFormat, VideoFrame, VideoStream
 from streamer.sources.bgr import to_bgr
 from streamer.sources.hdr import BT2020, HdrToSdr, transfer_of
 
@@ -19,6 +19,9 @@ _UPRIGHT = {
 _SDR_BITS = 8
 """With no more than these, tags of HDR are taken as left over from what it was converted from."""
 
+_IN_PLANES = {"nv12": "yuv420p", "p010le": "yuv420p10le", "p012le": "yuv420p12le", "nv16": "yuv422p"}
+"""What hardware gives, and the same samples as software gives them."""
+
 _NOT_SAID = 2
 """Of what H.273 numbers."""
 
@@ -27,7 +30,10 @@ class Converter:
     """For the pictures of one stream. What is tagged as PQ or HLG, and has more than 8 bits, comes as SDR."""
 
     def __init__(self, stream: VideoStream) -> None:
-        self._to_sdr = _to_sdr(stream)
+        kind = stream.codec_context.format
+        # Before a decoder in hardware begins, nobody knows how many bits it gives.
+        self._unknown = stream if kind is not None and not kind.components else None
+        self._to_sdr = _to_sdr(stream, kind)
 
     @property
     def transfer(self) -> str | None:
@@ -36,7 +42,9 @@ class Converter:
 
     def image(self, frame: VideoFrame) -> Image | None:
         """(height, width, 3) uint8 BGR, upright; None where there is no picture in `frame`."""
-        image = to_bgr(self._picture(frame))
+        if self._unknown is not None:
+            self._to_sdr, self._unknown = _to_sdr(self._unknown, frame.format), None
+        image = to_bgr(self._picture(_in_planes(frame)))
         turn = _UPRIGHT.get(round(frame.rotation))
         return image if image is None or turn is None else to_bgr(cv2.rotate(image, turn))
 
@@ -48,10 +56,19 @@ class Converter:
         return self._to_sdr.convert(np.asarray(frame.to_ndarray(format="rgb48le"), np.uint16))
 
 
-def _to_sdr(stream: VideoStream) -> HdrToSdr | None:
-    """What converts the pictures of `stream`; None where they are SDR."""
+def _in_planes(frame: VideoFrame) -> VideoFrame:
+    """The picture as software would have decoded it: hardware gives blue and red differences in turns, in one plane.
+
+    swscale makes other colours of those, by up to 22 of 255; of the same samples in planes it makes the same ones.
+    """
+    planes = _IN_PLANES.get(frame.format.name)
+    return frame if planes is None else frame.reformat(format=planes)
+
+
+def _to_sdr(stream: VideoStream, kind: VideoFormat | None) -> HdrToSdr | None:
+    """What converts the pictures of `stream`, which are of this kind; None where they are SDR."""
     context = stream.codec_context
     transfer = transfer_of(context.color_trc)
-    if transfer is None or context.format is None or context.format.components[0].bits <= _SDR_BITS:
+    if transfer is None or kind is None or not kind.components or kind.components[0].bits <= _SDR_BITS:
         return None
     return HdrToSdr(transfer, primaries=context.color_primaries)

@@ -18,7 +18,7 @@ from streamer.sources.access import Access
 from streamer.sources.options import DEFAULTS, SourceOptions
 from streamer.sources.pacing import Pacer
 from streamer.sources.probing import file_mode, refuse_non_video
-from streamer.sources.reel import OpenDecoder, Reel, open_decoder
+from streamer.sources.reel import OpenDecoder, Reel, decoder_opener
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class FileSource:
 
     path: a file, or a named pipe, which can be neither sought in nor looped. Of `options`, what concerns files is used.
     With `realtime` frames come at the file's own speed and `live` is True. With `loop`, `pts_s` goes on growing.
-    open_decoder: how the file is opened; `reel.open_pyav` leaves OpenCV out.
+    open_decoder: how the file is opened, in place of what `options.hwaccel` says; `reel.open_pyav` leaves OpenCV out.
 
     A damaged file is read to its last good frame, and a warning says how many came of how many. A change of size in
     mid-stream starts a new epoch where PyAV decodes; OpenCV rescales to the first size and does not tell.
@@ -44,7 +44,7 @@ class FileSource:
         *,
         options: SourceOptions = DEFAULTS,
         clock: Clock | None = None,
-        open_decoder: OpenDecoder = open_decoder,
+        open_decoder: OpenDecoder | None = None,
     ) -> None:
         self._path = path
         self._name = printable(path, limit=256)
@@ -57,7 +57,8 @@ class FileSource:
         seekable = stat.S_ISREG(file_mode(path))
         if options.loop and not seekable:
             raise SourceOpenError("a pipe cannot be read again: it cannot loop", where=path)
-        self._reel = Reel(path, start_s=options.start_s or 0.0, seekable=seekable, open_decoder=open_decoder)
+        how = open_decoder or decoder_opener(options.hwaccel)
+        self._reel = Reel(path, start_s=options.start_s or 0.0, seekable=seekable, open_decoder=how)
         self._access = Access(self._reel.close, name=self._name)
         self._captured_ns = self._clock.now_ns()
         try:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.frame import Frame
-from streamer.interfaces import Source, SourceInfo
+from streamer.interfaces import Audible, Source, SourceInfo
+from streamer.sound import SoundLine
 from streamer.sources.reconnecting import Persistent
 
 LOOK_S = 0.1
@@ -42,6 +43,11 @@ class LimitedSource:
     @property
     def produced(self) -> int:
         return self._source.produced - self._left_out
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """That of the other source."""
+        return self._source.sound if isinstance(self._source, Audible) else None
 
     def frames(self) -> Iterator[Frame]:
         first_s: float | None = None

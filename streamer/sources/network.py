@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.frame import Frame, Image
 from streamer.interfaces import SourceInfo
+from streamer.sound import SoundLine
 from streamer.sources.address import parse_address
 from streamer.sources.connection import Connection, Picture
 from streamer.sources.options import DEFAULTS, SourceOptions
@@ -64,10 +65,15 @@ class NetworkSource:
             size_px=self._size_px or facts.size_px,
             fps=facts.fps,
             duration_s=facts.duration_s,
-            decoder=facts.decoder,
+            decoder=self._connection.decoder,
             kind="stream",
             left_out=self._connection.left_out,
         )
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """That of a live stream; None where it has none, or is not open yet."""
+        return self._connection.sound
 
     def wait_open(self) -> None:
         """Wait until it is open, or closed by another thread. Raises SourceOpenError; it is closed then."""

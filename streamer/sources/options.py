@@ -1,6 +1,7 @@
 """What may be asked of a source. Plain data: it opens nothing, and needs neither OpenCV nor PyAV."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,11 @@ CAMERA_CONTROLS = (
     *("gain", "gamma", "hue", "iris", "pan", "saturation", "sharpness", "tilt", "white_balance", "zoom"),
 )
 """What `--camera-control` knows."""
+
+NO_HWACCEL = "none"
+AUTO_HWACCEL = "auto"
+
+_HWACCEL = re.compile(r"none|auto|(?!none:|auto:)[a-z][a-z0-9]*(:.+)?")
 
 _SWITCHED = {"on": 1.0, "yes": 1.0, "true": 1.0, "off": 0.0, "no": 0.0, "false": 0.0}
 _TIMEOUTS = ("open_timeout_s", "read_timeout_s")
@@ -36,6 +42,8 @@ class SourceOptions:
     stride: every how manyth frame is read.
     loop: begin again at the end, for ever.
     realtime: read a file at its own speed, as if it were live.
+    hwaccel: what decodes files and streams: `none` is software, `auto` hardware where there is some that can, else the
+        name of a device that PyAV knows, and perhaps which one: `cuda`, `vaapi:/dev/dri/renderD129`.
     rtsp_transport: how the pictures of an RTSP stream travel; over UDP they may be lost on the way.
     open_timeout_s, read_timeout_s: how long a stream may say nothing, at opening and afterwards.
     reconnect: whether a live stream or a camera that is lost is opened again: None does so once it was there, True
@@ -58,6 +66,7 @@ class SourceOptions:
     stride: int = 1
     loop: bool = False
     realtime: bool = False
+    hwaccel: str = NO_HWACCEL
     rtsp_transport: RtspTransport = "tcp"
     open_timeout_s: float = 5.0
     read_timeout_s: float = 5.0
@@ -73,6 +82,8 @@ class SourceOptions:
             raise ConfigError(f"reconnect_max must be 0 or more, not {self.reconnect_max}")
         if any(option.strip().startswith("protocol_") for option in self.source_options):
             raise ConfigError("what a stream may reach is not for source_options to say")
+        if not _HWACCEL.fullmatch(self.hwaccel):
+            raise ConfigError(f"hwaccel is none, auto or a device such as cuda or cuda:1, not {self.hwaccel!r}")
         if self.fourcc is not None and (len(self.fourcc) != 4 or not self.fourcc.isascii()):
             raise ConfigError(f"fourcc is four characters such as MJPG, not {self.fourcc!r}")
         # Refused here, not when something is open.

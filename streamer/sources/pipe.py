@@ -16,9 +16,10 @@ from streamer.clock import Clock, MonotonicClock
 from streamer.errors import ConfigError, SourceOpenError
 from streamer.frame import Frame
 from streamer.interfaces import SourceInfo
-from streamer.pyav import InputContainer, av
+from streamer.pyav import HWAccel, InputContainer, av
 from streamer.sources.access import Access
-from streamer.sources.options import DEFAULTS, SourceOptions, pairs_of
+from streamer.sources.hardware import Hardware, find_hardware
+from streamer.sources.options import AUTO_HWACCEL, DEFAULTS, SourceOptions, pairs_of
 from streamer.sources.pyav_decoder import PyAvDecoder
 from streamer.sources.timeline import Timeline
 
@@ -67,11 +68,13 @@ class PipeSource:
         if os.isatty(fd):
             hint = "for example: ffmpeg -i clip.mp4 -f mpegts - | streamer -"
             raise SourceOpenError("nothing is piped in: it is a terminal", where=name, hint=hint)
+        hardware = _hardware(options, name)
         self._inlet = _Inlet(fd)
-        self._decoder = self._opened(how, wanted)
+        self._decoder = self._opened(how, wanted, hardware)
         self._access = Access(self._let_go, name=name)
         try:
             position_s = self._first_position_s()
+            self._decoder.require_hardware()
             first = self._decoder.retrieve()
         except BaseException:
             self.close()
@@ -152,9 +155,12 @@ class PipeSource:
         self._decoder.close()
         self._inlet.close()
 
-    def _opened(self, how: str | None, options: dict[str, str]) -> PyAvDecoder:
+    def _opened(self, how: str | None, options: dict[str, str], hardware: Hardware | None) -> PyAvDecoder:
+        def container(_: str, hwaccel: HWAccel | None) -> InputContainer:
+            return _container(self._inlet.file, how, options, hwaccel)
+
         try:
-            return PyAvDecoder(self._name, open_container=lambda _: _container(self._inlet.file, how, options))
+            return PyAvDecoder(self._name, open_container=container, hardware=hardware)
         except BaseException as error:
             self._inlet.close()
             self._inlet.raise_interrupt()
@@ -269,6 +275,16 @@ def _asked(options: SourceOptions) -> tuple[str | None, dict[str, str]]:
     return given.get("format", "rawvideo" if raw else None), raw
 
 
-def _container(file: "BinaryIO | _Waiting", how: str | None, options: dict[str, str]) -> InputContainer:
+def _hardware(options: SourceOptions, name: str) -> Hardware | None:
+    """What decodes in hardware: only what was named, for what is read once cannot be read again in software."""
+    if options.hwaccel == AUTO_HWACCEL:
+        logger.info("%s: decoded in software, for it can be read only once", name)
+        return None
+    return find_hardware(options.hwaccel, where=name)
+
+
+def _container(
+    file: "BinaryIO | _Waiting", how: str | None, options: dict[str, str], hwaccel: HWAccel | None
+) -> InputContainer:
     allowed = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
-    return av.open(file, "r", format=how, options={**options, **allowed}, metadata_errors="ignore")
+    return av.open(file, "r", format=how, options={**options, **allowed}, metadata_errors="ignore", hwaccel=hwaccel)

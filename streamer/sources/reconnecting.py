@@ -14,7 +14,8 @@ from typing import Protocol, Self, runtime_checkable
 from streamer.clock import NS_PER_S, Clock, MonotonicClock
 from streamer.errors import SourceError, SourceLost, SourceRefused
 from streamer.frame import Frame
-from streamer.interfaces import Source, SourceInfo, SourceState
+from streamer.interfaces import Audible, Source, SourceInfo, SourceState
+from streamer.sound import SoundLine
 from streamer.sources.backoff import Backoff
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class ReconnectingSource:
         self._absence: _Absence | None = None if first else _Absence.beginning(self._clock.now_ns(), cause)
         self._has_end = False
         self._reconnects = 0
+        self._sound: SoundLine | None = None
         self._before = 0
         self._left_out_before = 0
         self._produced = 0
@@ -122,6 +124,11 @@ class ReconnectingSource:
             reconnects=self._reconnects,
             left_out=left_out,
         )
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """That of the connection that is open, or was last."""
+        return self._sound
 
     def frames(self) -> Iterator[Frame]:
         try:
@@ -191,6 +198,7 @@ class ReconnectingSource:
     def _came(self, source: Source) -> None:
         """The first frame of a connection is there."""
         self._info = source.info
+        self._sound = source.sound if isinstance(source, Audible) else None
         self._state = "running"
         absence, self._absence = self._absence, None
         if self._first_ns is not None:

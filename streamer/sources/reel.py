@@ -6,11 +6,13 @@ FileSource drives one; it makes no Frames, and knows neither strides nor clocks.
 import logging
 import stat
 from collections.abc import Callable
+from functools import partial
 
 from streamer.errors import SourceOpenError
 from streamer.frame import Image
 from streamer.sources.decoding import Decoder
 from streamer.sources.opencv_decoder import OpenCvDecoder
+from streamer.sources.options import NO_HWACCEL
 from streamer.sources.probing import file_mode
 from streamer.sources.timeline import Timeline
 from streamer.text import printable
@@ -22,6 +24,14 @@ OpenDecoder = Callable[[str], tuple[Decoder, float]]
 
 _SEEK_MARGINS_S = (1.0, 4.0, 16.0, 64.0)
 """How far before the wanted frame a seek aims: each time further, while it lands behind that frame."""
+
+
+def decoder_opener(hwaccel: str) -> OpenDecoder:
+    """What opens files where SourceOptions.hwaccel is this.
+
+    Hardware is PyAV's: the OpenCV of PyPI's wheels has none, and would not say what it took.
+    """
+    return open_decoder if hwaccel == NO_HWACCEL else partial(_open_in_hardware, hwaccel)
 
 
 def open_decoder(path: str) -> tuple[Decoder, float]:
@@ -47,6 +57,30 @@ def open_decoder(path: str) -> tuple[Decoder, float]:
     pyav, first_s = opened or open_pyav(path)
     logger.info("%s: decoded by %s", printable(path, limit=256), pyav.name)
     return pyav, first_s
+
+
+def _open_in_hardware(hwaccel: str, path: str) -> tuple[Decoder, float]:
+    """PyAV where its hardware decodes the file; else as ever. Raises SourceOpenError where hardware was demanded."""
+    from streamer.sources.hardware import find_hardware  # noqa: PLC0415 - slow
+    from streamer.sources.pyav_decoder import PyAvDecoder  # noqa: PLC0415
+
+    hardware = find_hardware(hwaccel, where=printable(path, limit=256))
+    if hardware is None or (not hardware.demanded and not stat.S_ISREG(file_mode(path))):
+        return open_decoder(path)
+    pyav = PyAvDecoder(path, hardware=hardware)
+    try:
+        first_s = pyav.grab()
+        if first_s is not None and pyav.in_hardware:
+            logger.info("%s: decoded by %s", printable(path, limit=256), pyav.name)
+            return pyav, first_s
+        pyav.require_hardware()
+    except BaseException:
+        pyav.close()
+        raise
+    pyav.close()
+    if first_s is not None:
+        logger.info("%s: %s does not take it: decoded in software", printable(path, limit=256), hardware)
+    return open_decoder(path)
 
 
 def _open_truer(path: str) -> tuple[Decoder, float] | None:

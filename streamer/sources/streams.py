@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from streamer.errors import SourceRefused
-from streamer.pyav import Discard, InputContainer, VideoStream, av
+from streamer.pyav import AudioStream, Discard, InputContainer, VideoStream, av
 from streamer.sources.address import Address
 from streamer.sources.decoding import believable_fps
 
@@ -32,7 +32,7 @@ class Facts:
 
 
 def choose_stream(container: InputContainer, address: Address) -> VideoStream:
-    """The first video stream, of a playlist's variants the largest; the others of those are not even fetched.
+    """The first video stream, of a playlist's variants the largest.
 
     Raises SourceRefused: no picture in it, or of a kind that cannot be decoded.
     """
@@ -44,11 +44,26 @@ def choose_stream(container: InputContainer, address: Address) -> VideoStream:
     stream: VideoStream = max(videos, key=_area_px) if is_list else videos[0]
     if stream.codec_context is None:
         raise SourceRefused("what it sends cannot be decoded here", where=address.name)
-    if is_list:
-        for other in container.streams:
-            if other is not stream:
-                other.discard = Discard.all
     return stream
+
+
+def choose_sound(container: InputContainer, stream: VideoStream) -> AudioStream | None:
+    """The sound of `stream`: the first track behind it, else the first of all, that can be decoded here."""
+    heard = [sound for sound in container.streams.audio if _can_be_heard(sound)]
+    return min(heard, key=lambda sound: (sound.index < stream.index, sound.index), default=None)
+
+
+def leave_others(container: InputContainer, *kept: VideoStream | AudioStream | None) -> None:
+    """Let a list not fetch what nobody reads."""
+    if container.format.name in _LISTS:
+        for other in container.streams:
+            if all(other is not stream for stream in kept):
+                other.discard = Discard.all
+
+
+def _can_be_heard(sound: AudioStream) -> bool:
+    context = sound.codec_context
+    return context is not None and context.sample_rate > 0 and context.layout.nb_channels > 0
 
 
 def _area_px(stream: VideoStream) -> int:

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from streamer.clock import NS_PER_S
 from streamer.frame import Frame
-from streamer.interfaces import Source, SourceInfo
+from streamer.interfaces import Audible, Source, SourceInfo
+from streamer.sound import SoundLine
 from streamer.sources.picture_check import PictureCheck, Trouble
 from streamer.sources.reconnecting import Persistent
 
@@ -46,6 +47,11 @@ class WatchedSource:
     @property
     def produced(self) -> int:
         return self._source.produced
+
+    @property
+    def sound(self) -> SoundLine | None:
+        """That of the other source."""
+        return self._source.sound if isinstance(self._source, Audible) else None
 
     def frames(self) -> Iterator[Frame]:
         for frame in self._source.frames():

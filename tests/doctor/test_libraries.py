@@ -14,6 +14,7 @@ from streamer.doctor.findings import Finding
 from streamer.doctor.libraries import GROUPS, Group
 from streamer.sinks import encoders
 from streamer.sinks.encoders import ENCODERS, trial
+from streamer.sources import hardware
 
 
 def test_the_encoders_of_the_wheel_encode() -> None:
@@ -44,6 +45,18 @@ def test_every_encoder_is_in_one_group() -> None:
     assert named <= software | hardware
     assert not software & hardware
     assert "encoder h264 (h264_nvenc)" in hardware
+
+
+def test_decoders_in_hardware_are_those_that_pyav_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = GROUPS["decoders in hardware"]
+    assert group.names() == tuple(f"decoder in hardware ({kind})" for kind in hardware.device_kinds())
+    for name in group.names():
+        assert group.check(name).verdict in {"ok", "missing"}
+    assert group.check("decoder in hardware (teapot)").verdict == "missing"
+    monkeypatch.setattr(hardware, "problem_of", lambda _: None)
+    monkeypatch.setattr(hardware, "codecs_of", lambda _: ("h264", "hevc"))
+    found = group.check("decoder in hardware (teapot)")
+    assert (found.verdict, found.found.split(";")[0]) == ("ok", "--hwaccel teapot: opens")
 
 
 @pytest.mark.parametrize("name", ["encoder aac", "encoder opus (libopus)", "PyAV", "decoders"])
