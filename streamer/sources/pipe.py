@@ -95,7 +95,7 @@ class PipeSource:
 
     @property
     def _decoder_name(self) -> str:
-        why = self._decoder.why
+        why = self._decoder.place or self._decoder.why
         return f"PyAV, {self._decoder.codec}{f' ({why})' if why else ''}"
 
     def frames(self) -> Iterator[Frame]:

@@ -98,11 +98,14 @@ class PyAvDecoder:
 
     @property
     def name(self) -> str:
+        return f"PyAV ({self.place or self.why or f'OpenCV cannot decode {self.codec}'})"
+
+    @property
+    def place(self) -> str:
+        """Where it is decoded, for people, if hardware was asked for; else nothing."""
         if self.in_hardware:
-            return f"PyAV ({self.codec} in hardware: {self._hardware})"
-        if self._gave_up:
-            return f"PyAV (software: {self._gave_up} failed)"
-        return f"PyAV ({self.why or f'OpenCV cannot decode {self.codec}'})"
+            return f"{self.codec} in hardware: {self._hardware}"
+        return f"software: {self._gave_up} failed" if self._gave_up else ""
 
     @property
     def why(self) -> str:
