@@ -289,7 +289,8 @@ class Status:
     age_ms: how much older the newest detections are than the newest frame.
     runtime: what runs the model; decoder: what decodes the source; both for people.
     recording: whether a recording is under way.
-    stalls: which of the run's own stages stand still, and since when; a source that is waited for is none.
+    stalls: which of the run's own stages stand still, and since when. A source that gives nothing is none, until a
+        read takes so long that it hangs.
     frame_ns: when the newest frame was captured, in monotonic ns; None before the first.
     """
 

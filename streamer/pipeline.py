@@ -70,6 +70,8 @@ class Pipeline:
     on_command: called there with what the view's user asked for and the pipeline does not do itself (snapshot, record,
         labels, boxes, tracks), and the result that is being shown.
     grace_s: how long a thread that hangs may hold up the end. stall_s: how long before it is reported.
+    source_grace_s: how long a read may take before it is no more the source that gives nothing, but a stage that hangs:
+        longer than the source's own timeouts.
 
     The pipeline owns what it is given: all of it is closed when the run ends, however it ends.
     """
@@ -92,6 +94,7 @@ class Pipeline:
         on_command: Callable[[Command, Result], None] | None = None,
         grace_s: float = 5.0,
         stall_s: float = 2.0,
+        source_grace_s: float = 35.0,
     ) -> None:
         if policy not in get_args(PolicyName):
             raise ConfigError(f"{policy!r} is no policy", where="policy", hint="auto, all or latest")
@@ -158,7 +161,8 @@ class Pipeline:
         self._awaited: Work | None = None
         self._supervisor = Supervisor(grace_s=grace_s, stall_s=stall_s)
         self._ended: Ending = "end of stream"
-        self._detail = ""
+        self._detail = self._stalls = ""
+        self._source_grace_ns = round(source_grace_s * NS_PER_S)
         self._begun = False
         self._caller_left = False
         self._warned = False
@@ -193,7 +197,7 @@ class Pipeline:
             runtime=self._detector.runtime,
             decoder=source.decoder,
             recording=any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
-            stalls=self._detail,
+            stalls=self._stalls,
             frame_ns=self._meters.frame_ns,
             ledger=ledger,
         )
@@ -454,6 +458,7 @@ class Pipeline:
                 self._front.resume()
         self._give_patience()
         self._detail = self._supervisor.check(now_ns)
+        self._stalls = self._supervisor.stalls_but(self._capturing, grace_ns=self._source_grace_ns)
         if now_ns - self._status_ns >= STATUS_NS:
             self._publish_status(now_ns)
 

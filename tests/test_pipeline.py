@@ -575,8 +575,33 @@ class TestEnding:
         assert report.abandoned == ("inference",)
         assert "inference has not moved" in caplog.text
         assert any("inference" in status.detail for status in statuses)
+        assert any("inference" in status.stalls for status in statuses)
         assert check(report.ledger).in_flight >= 1
         gate.opened.set()
+
+    def test_a_read_that_stands_is_the_sources_until_it_has_its_time_and_then_ours(self) -> None:
+        gate, statuses = Gate(at=3), list[Status]()
+        pipeline = Pipeline(
+            ScriptedSource(6, on_read=gate),
+            FakeDetector(),
+            [ListSink()],
+            on_status=statuses.append,
+            stall_s=0.1,
+            source_grace_s=1.0,
+        )
+
+        def go_on_once_ours() -> None:
+            _wait_for(lambda: any(status.stalls for status in statuses))
+            gate.opened.set()
+
+        opener = threading.Thread(target=go_on_once_ours)
+        opener.start()
+        check(pipeline.run().ledger)
+        opener.join()
+        stalled = [status for status in statuses if status.state == "stalled"]
+        assert stalled[0].stalls == ""
+        assert stalled[0].detail.startswith("capture (read, ")
+        assert stalled[-1].stalls.startswith("capture (read, ")
 
     @pytest.mark.allow_error_logs
     def test_a_sink_that_never_returns_is_left_behind_at_the_end(self) -> None:

@@ -25,6 +25,9 @@ from streamer.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
 
+READ_GRACE_S = 30.0
+"""How much longer than its timeout a read may take before it is taken for one that hangs; cameras have 10 s."""
+
 
 class Session:
     """One run, from checked settings to an exit code.
@@ -105,6 +108,7 @@ class Session:
             hold=parts.hold,
             on_status=partial(self._tell, progress),
             on_command=parts.desk.obey,
+            source_grace_s=settings.read_timeout + READ_GRACE_S,
         )
 
     def _tell(self, progress: Progress, status: Status) -> None:

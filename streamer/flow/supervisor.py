@@ -99,6 +99,13 @@ class Supervisor:
                 self._abandon(stage)
         return stalls
 
+    def stalls_but(self, patient: Stage | None, *, grace_ns: int) -> str:
+        """What stalled as of the last `check`, for people; `patient` only once it has stood for longer than that."""
+        stalls = self._watchdog.stalls.items()
+        return ", ".join(
+            text for stage, text in stalls if stage is not patient or self._watchdog.stood_ns(stage) > grace_ns
+        )
+
     def join(self) -> None:
         """Wait for the last acts of every thread that was not left behind."""
         for stage in self._stages:

@@ -5,7 +5,7 @@ starved machine) nobody looks, and nobody is to blame.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from streamer.clock import NS_PER_S
 from streamer.flow.stage import Stage, Work
@@ -29,22 +29,25 @@ class Watchdog:
         self._stood: dict[Stage, tuple[Work, int]] = {}
         self._reported_ns: dict[Stage, int] = {}
         self._stalled: set[Stage] = set()
+        self.stalls: Mapping[Stage, str] = {}
+        """What stalls as of the last look, in words; replaced by each, so that any thread may read it."""
 
     def look(self, stages: Sequence[Stage], now_ns: int) -> str:
         """Count what stands still, and say what stalls, for people; empty when everything moves."""
         gap_ns = 0 if self._looked_ns is None else min(now_ns - self._looked_ns, MAX_GAP_NS)
         self._looked_ns = now_ns
-        stalls = []
+        stalls: dict[Stage, str] = {}
         for stage in stages:
             stood_ns = self._count(stage, gap_ns)
             if stood_ns > max(self._stall_ns, stage.patience_ns):
                 doing = self._stood[stage][0].doing
-                stalls.append(f"{stage.name} ({doing}, {stood_ns / NS_PER_S:.0f} s)")
+                stalls[stage] = f"{stage.name} ({doing}, {stood_ns / NS_PER_S:.0f} s)"
                 self._report(stage, doing, stood_ns)
             elif stage in self._stalled and stood_ns == 0:
                 self._stalled.discard(stage)
                 logger.info("%s moves again", stage.name)
-        return ", ".join(stalls)
+        self.stalls = stalls
+        return ", ".join(stalls.values())
 
     def stood_ns(self, stage: Stage) -> int:
         """How long the stage has stood in its present work, as of the last look."""
