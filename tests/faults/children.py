@@ -3,6 +3,7 @@
 A child prints a line `NUMBER` and flushes when it begins a trial, and `NUMBER<tab>OUTCOME` when it has done it.
 """
 
+import os
 import selectors
 import signal
 import subprocess
@@ -86,7 +87,7 @@ def _listen(child: subprocess.Popen[bytes], outcomes: Outcomes, hang_s: float) -
                     raise AssertionError(f"a child began nothing in {patience_s:g} s")
                 outcomes.hung.append(begun)
                 return begun
-            data = child.stdout.read1()
+            data = os.read(child.stdout.fileno(), 1 << 16)
             if not data:
                 return begun
             *lines, unread = (unread + data).split(b"\n")

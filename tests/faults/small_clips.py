@@ -28,6 +28,8 @@ REAL = (
     "torchcodec_h264_10bits.mp4",
 )
 
+SIZE_PX = (128, 96)
+
 MADE = (
     ("h264.mp4", "libx264", "yuv420p"),
     ("h264.mkv", "libx264", "yuv420p"),
@@ -70,9 +72,9 @@ def gather(folder: Path) -> Path:
     return folder
 
 
-def write_moving(path: Path, *, codec: str, pixels: str, frames: int = 20, size_px: tuple[int, int] = (128, 96)) -> None:
+def write_moving(path: Path, *, codec: str, pixels: str, frames: int = 20) -> None:
     """A square that moves over noise. Raises av.FFmpegError or ValueError where this FFmpeg cannot write it."""
-    width, height = size_px
+    width, height = SIZE_PX
     ground = np.random.default_rng(1).integers(60, 180, (height // 8, width // 8, 3), np.uint8)
     ground = ground.repeat(8, axis=0).repeat(8, axis=1)
     with av.open(str(path), "w") as container:

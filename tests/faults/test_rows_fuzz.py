@@ -14,6 +14,7 @@ SEED = 20_240
 NUMBER = 500
 HANG_S = 10.0
 
+
 def read_mutated(clips: Path, numbers: Sequence[int]) -> Outcomes:
     def command(some: Sequence[int]) -> list[str]:
         wanted = [text for number in some for text in ("--number", str(number))]

@@ -11,8 +11,6 @@ from tests.saved_models import build_ssd_mobilenet
 REAL = {
     "real .tflite of faces": ("face_detection_short_range.tflite", ("tflite/face_detection_short_range.tflite",)),
     "real .tflite, slim": ("ulfg_slim-320.tflite", ("tflite/ulfg_slim-320.tflite",)),
-    "real .tflite, zhao": ("zhao_detect.tflite", ("tflite/zhao_detect.tflite",)),
-    "real .h5": ("mtcnn_pnet.h5", ("keras/mtcnn_pnet.h5",)),
     "real frozen graph": ("aizoo_face_mask_detection.pb", ("pb/aizoo_face_mask_detection.pb",)),
     "real pair of OpenCV": (
         "opencv_face_detector.pb",
