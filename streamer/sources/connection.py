@@ -24,6 +24,7 @@ from streamer.sources.hearing import Ear
 from streamer.sources.interrupting import interruptible
 from streamer.sources.network_faults import nothing_readable, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
+from streamer.sources.pixel_limit import for_ffmpeg, refuse_larger, undecoded
 from streamer.sources.receiving import Receiver
 from streamer.sources.segment_pacing import SegmentPacer
 from streamer.sources.streams import Facts, choose_sound, choose_stream, facts_of, leave_others
@@ -185,6 +186,10 @@ class Connection:
     def _stream_of(self, container: InputContainer) -> VideoStream:
         """What is read of it, ready to be decoded; what is known of it goes into `facts`."""
         stream = choose_stream(container, self._address)
+        context = stream.codec_context
+        context.options = for_ffmpeg(self._options.max_pixels)
+        size_px = context.width, context.height
+        refuse_larger(size_px, max_pixels=self._options.max_pixels, where=self._address.name)
         self._converter = Converter(stream)
         facts = facts_of(container, stream, self._address)
         self._awaits_key = facts.live and stream.codec_context.codec.canonical_name in DRAWS_ON_GREY
@@ -285,6 +290,8 @@ class Connection:
                 return frames
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
         except av.FFmpegError as error:
+            if isinstance(error, av.ArgumentError) and not self.produced:
+                raise undecoded(max_pixels=self._options.max_pixels, where=self._address.name) from None
             if not self._undecodable:
                 logger.warning("%s: a frame cannot be decoded; such frames are left out", self._address.name)
             logger.debug("%s: frame %d: %s", self._address.name, self.produced, error.strerror)
@@ -328,5 +335,8 @@ def _ffmpeg_options(address: Address, options: SourceOptions) -> dict[str, str]:
     if address.scheme in {"rtsp", "rtsps"}:
         told["rtsp_transport"] = options.rtsp_transport
     return (
-        told | dict(pairs_of(options.source_options, what="source_options")) | {"protocol_whitelist": address.protocols}
+        told
+        | for_ffmpeg(options.max_pixels)
+        | dict(pairs_of(options.source_options, what="source_options"))
+        | {"protocol_whitelist": address.protocols}
     )

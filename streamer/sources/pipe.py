@@ -20,6 +20,7 @@ from streamer.pyav import HWAccel, InputContainer, av
 from streamer.sources.access import Access
 from streamer.sources.hardware import Hardware, find_hardware
 from streamer.sources.options import AUTO_HWACCEL, DEFAULTS, SourceOptions, pairs_of
+from streamer.sources.pixel_limit import for_ffmpeg, undecoded
 from streamer.sources.pyav_decoder import PyAvDecoder
 from streamer.sources.timeline import Timeline
 
@@ -45,9 +46,9 @@ _KNOWN = ("format", *_OF_RAW_VIDEO)
 class PipeSource:
     """The video that a file descriptor gives, to its end; not live.
 
-    fd: of a pipe, a socket or a file; it is left open. Of `options`, `stride` is used, and `source_options`:
-    `size=640x480` makes it raw pictures, with `pixel_format=bgr24` (yuv420p) and `fps=30` (25); `format=mjpeg` names
-    what is not found out by itself.
+    fd: of a pipe, a socket or a file; it is left open. Of `options`, `stride` and `max_pixels` are used, and
+    `source_options`: `size=640x480` makes it raw pictures, with `pixel_format=bgr24` (yuv420p) and `fps=30` (25);
+    `format=mjpeg` names what is not found out by itself.
 
     What is damaged is read to the last good frame, and a warning says after how many. A new size starts an epoch.
 
@@ -61,6 +62,7 @@ class PipeSource:
     ) -> None:
         self._name = name
         self._stride = options.stride
+        self._max_pixels = options.max_pixels
         self._clock = clock or MonotonicClock()
         self._produced = 0
         self._epoch = 0
@@ -157,10 +159,11 @@ class PipeSource:
 
     def _opened(self, how: str | None, options: dict[str, str], hardware: Hardware | None) -> PyAvDecoder:
         def container(_: str, hwaccel: HWAccel | None) -> InputContainer:
-            return _container(self._inlet.file, how, options, hwaccel)
+            told = options | for_ffmpeg(self._max_pixels)
+            return _container(self._inlet.file, how, told, hwaccel)
 
         try:
-            return PyAvDecoder(self._name, open_container=container, hardware=hardware)
+            return PyAvDecoder(self._name, open_container=container, hardware=hardware, max_pixels=self._max_pixels)
         except BaseException as error:
             self._inlet.close()
             self._inlet.raise_interrupt()
@@ -171,6 +174,8 @@ class PipeSource:
     def _first_position_s(self) -> float:
         position_s = self._decoder.grab()
         self._inlet.raise_interrupt()
+        if position_s is None and self._decoder.refused:
+            raise undecoded(max_pixels=self._max_pixels, where=self._name)
         if position_s is None:
             what = "unreadable or truncated" if self._decoder.damaged else "no video frames"
             hint = _INDEX_AT_END if self._decoder.format.startswith("mov") else None

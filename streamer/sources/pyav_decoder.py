@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Generator
+from functools import partial
 
 from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Image
@@ -10,6 +11,8 @@ from streamer.pyav import HWAccel, InputContainer, VideoFrame, VideoStream, av
 from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_count, believable_fps
 from streamer.sources.hardware import Hardware
+from streamer.sources.options import MAX_PIXELS
+from streamer.sources.pixel_limit import for_ffmpeg
 from streamer.text import local_name, printable
 
 logger = logging.getLogger(__name__)
@@ -21,9 +24,9 @@ _NEAR_BT709 = frozenset({0, 1, 2, 3, 5, 6, 7})
 """Primaries, as H.273 numbers them, that are none, or those of BT.709 and of old television."""
 
 
-def open_local(path: str, hwaccel: HWAccel | None = None) -> InputContainer:
+def open_local(path: str, hwaccel: HWAccel | None = None, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
     """The file at `path`, and nothing that its name might mean besides."""
-    return av.open(local_name(path), metadata_errors="ignore", hwaccel=hwaccel)
+    return av.open(local_name(path), options=for_ffmpeg(max_pixels), metadata_errors="ignore", hwaccel=hwaccel)
 
 
 class PyAvDecoder:
@@ -36,19 +39,29 @@ class PyAvDecoder:
     hardware: what is to decode; once a frame was grabbed, `in_hardware` says whether it does. A file whose hardware
     decoder fails in the middle, where software does not, goes on in software without a frame lost, unless it was
     demanded.
+    max_pixels: larger pictures are not decoded.
 
     Raises SourceOpenError: unreadable or truncated, or without a video stream. `grab` raises SourceLost where a
     hardware decoder that was demanded fails.
     """
 
     def __init__(
-        self, path: str, *, open_container: OpenContainer = open_local, hardware: Hardware | None = None
+        self,
+        path: str,
+        *,
+        open_container: OpenContainer | None = None,
+        hardware: Hardware | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.damaged = False
         """Whether it ended where something could not be decoded."""
+        self.refused = False
+        """Whether that was for its numbers, such as a picture of more than `max_pixels`, and not for its data."""
         self._path = path
-        self._open_container = open_container
+        self._opens_again = open_container is None
+        self._open_container = open_container or partial(open_local, max_pixels=max_pixels)
         self._hardware = hardware
+        self._max_pixels = max_pixels
         self._failure: av.FFmpegError | None = None
         self._gave_up: Hardware | None = None
         self._open()
@@ -68,6 +81,7 @@ class PyAvDecoder:
             raise SourceOpenError(f"no video frames{': it holds only sound' if has_sound else ''}", where=path)
         self._stream: VideoStream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.options = for_ffmpeg(self._max_pixels)
         self._frames = self._decoded()
         self._converter = Converter(self._stream)
 
@@ -150,6 +164,7 @@ class PyAvDecoder:
         except av.FFmpegError as error:
             if self._hardware is None:
                 self.damaged = True
+                self.refused = isinstance(error, av.ArgumentError)
             else:
                 self._failure = error
         except IndexError:  # PyAV, at the end, of a stream that came up behind the header
@@ -159,7 +174,7 @@ class PyAvDecoder:
         """The frame behind `before`, where it was the hardware that failed and not the file; None where it was that."""
         error, self._failure = self._failure, None
         failed = f"{hardware} failed to decode ({getattr(error, 'strerror', '')})"
-        if self._open_container is not open_local or (before is not None and before.pts is None):
+        if not self._opens_again or (before is not None and before.pts is None):
             raise SourceLost(failed, where=self._path, hint="--hwaccel none") from error
         self._container.close()
         self._hardware, self._gave_up = None, hardware
