@@ -159,9 +159,7 @@ CASES = {
     "file by PyAV": Case(lambda folder: FileSource(_clip(folder), open_decoder=open_pyav)),
     "file in realtime": Case(lambda folder: FileSource(_clip(folder), options=REALTIME), live=True),
     "file over HTTP": Case(lambda folder: _Served(_web_file(folder))),
-    "motion JPEG over HTTP": Case(
-        lambda _: _Served(mjpeg_server(frames=FRAMES, fps=100)), ends=False, live=True, ahead=True
-    ),
+    "motion JPEG over HTTP": Case(lambda _: _Served(mjpeg_server(frames=FRAMES, fps=100)), live=True, ahead=True),
     "pictures": Case(_pictures, failed=1, timed=False),
     "reconnecting": Case(_coming_back, failed=1, ends=False, live=True),
     "sequence": Case(_sequence),
