@@ -104,8 +104,9 @@ class ScreenSource:
     def _next(self) -> Frame:
         try:
             image = self._grab()
-        except (ScreenShotError, OSError) as error:
-            raise SourceLost(f"the screen cannot be read any more: {error}", where=self._name) from error
+        except Exception as error:  # mss asserts that an X server which is gone has answered
+            why = str(error) or "its display is gone"
+            raise SourceLost(f"the screen cannot be read any more: {why}", where=self._name) from error
         captured_ns = self._clock.now_ns()
         self._first_ns = captured_ns if self._first_ns is None else self._first_ns
         index = self._produced
@@ -138,5 +139,5 @@ class ScreenSource:
         return SourceOpenError(f"the screen cannot be read: {error}", where=self._name, hint=hint)
 
     def _let_go(self) -> None:
-        with suppress(ScreenShotError, OSError):
+        with suppress(Exception):  # as above
             self._grabber.close()

@@ -79,7 +79,7 @@ def facts_of(container: InputContainer, stream: VideoStream, address: Address) -
     return Facts(
         live=live,
         size_px=(context.width, context.height) if live and context.width and context.height else None,
-        fps=believable_fps(float(stream.average_rate or stream.guessed_rate or 0)),
+        fps=None if _has_no_rate(container) else believable_fps(float(stream.average_rate or stream.guessed_rate or 0)),
         duration_s=None if live else duration_s or None,
         decoder=f"PyAV, {context.codec.canonical_name} over {address.scheme}",
     )
@@ -88,6 +88,12 @@ def facts_of(container: InputContainer, stream: VideoStream, address: Address) -
 def knows_length(container: InputContainer) -> bool:
     """Whether its server says how long it is, in bytes."""
     return container.format.name not in _LISTS and 0 < container.size < LARGEST_BYTES
+
+
+def _has_no_rate(container: InputContainer) -> bool:
+    """Whether its pictures have no times, so that FFmpeg makes a rate up."""
+    name = container.format.name
+    return name in _ALWAYS_LIVE or name.endswith(_PICTURE)
 
 
 def _has_end(container: InputContainer, address: Address, duration_s: float | None) -> bool:

@@ -56,6 +56,7 @@ def test_motion_jpeg_is_read_as_it_comes() -> None:
     assert 0.2 < (frames[-1].pts_s or 0.0) < 5
     assert source.info.kind == "stream"
     assert "mjpeg over http" in source.info.decoder
+    assert source.info.fps is None  # FFmpeg says 25, of any
 
 
 def test_a_transport_stream_over_tcp_is_read_and_ends_with_its_server() -> None:

@@ -134,3 +134,19 @@ def test_a_real_screen_is_read_in_its_own_colours() -> None:
     with MSS() as direct:
         whole = np.asarray(direct.grab(direct.monitors[1]))
     assert np.array_equal(frames[-1].image, cv2.cvtColor(whole[440:, 600:], cv2.COLOR_BGRA2BGR))
+
+
+def test_a_display_that_is_gone_is_lost_though_mss_only_asserts_that_it_answers() -> None:
+    class Gone(Screens):
+        def grab(self, monitor: dict[str, int], /) -> object:
+            if self.left < 2:
+                raise AssertionError
+            return super().grab(monitor)
+
+        def close(self) -> None:
+            raise AssertionError
+
+    source = ScreenSource(grabber=Gone(3), clock=FakeClock())
+    with pytest.raises(SourceLost, match="cannot be read any more: its display is gone"):
+        list(source.frames())
+    assert source.produced == 1

@@ -118,6 +118,13 @@ def _array(tensor: Any) -> NDArray[Any]:  # noqa: ANN401 - TensorFlow comes with
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
+def _interrupt_in(error: BaseException | None) -> BaseException | None:
+    """What a signal raised in the midst of the import, which TensorFlow's own code calls a failed initialization."""
+    while isinstance(error, Exception):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def import_tensorflow() -> ModuleType:
     """The tensorflow module, its devices set to take memory as they need it.
 
@@ -130,6 +137,9 @@ def import_tensorflow() -> ModuleType:
     except ModuleNotFoundError as error:
         raise ModelLoadError(f"TensorFlow is not installed: {error}", hint="pip install tensorflow") from error
     except Exception as error:  # a broken installation raises whatever its first broken part does
+        interrupt = _interrupt_in(error)
+        if interrupt is not None:
+            raise interrupt from None
         what = f"TensorFlow cannot be imported: {short_reason(error)}"
         full = isinstance(error, MemoryError) or _NO_MEMORY.search(str(error))
         hint = "there is not enough memory" if full else "pip install --force-reinstall tensorflow"
