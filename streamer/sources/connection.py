@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
-from streamer.errors import SourceLost, SourceOpenError, SourceRefused
+from streamer.errors import SourceError, SourceLost, SourceOpenError, SourceRefused
 from streamer.frame import Image
 from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
 from streamer.sources.address import Address
@@ -157,10 +157,8 @@ class Connection:
         except (av.FFmpegError, OSError, ValueError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
             failure = None if self._closing.is_set() else way.reason(error)
-            # without its cause: that one holds the address as it was written
-            raise why_not_opened(
-                error, self._address, waited_s=waited_s, timeout_s=timeout_s, failure=failure
-            ) from None
+            why = why_not_opened(error, self._address, waited_s=waited_s, timeout_s=timeout_s, failure=failure)
+        raise why  # out here it has no context: that one holds the address as it was written
 
     def _stream_of(self, container: InputContainer) -> VideoStream:
         """The first video stream, ready to be decoded; what is known of it goes into `facts`."""
@@ -229,16 +227,18 @@ class Connection:
     def _next(self, packets: Iterator[Packet]) -> Packet | None:
         """The next packet; None at the end. Raises SourceLost."""
         began_ns = self._clock.now_ns()
+        packet: Packet | None = None
+        why: SourceError | None = None
         try:
             packet = next(packets, None)
         except (av.FFmpegError, OSError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
             failure = None if self._way is None else self._way.reason(error)
-            raise why_lost(
-                error, self._address, waited_s=waited_s, timeout_s=self._patience_s, failure=failure
-            ) from None
-        if packet is None and self._way is not None and (lost := self._way.why_ended()):
-            raise lost
+            why = why_lost(error, self._address, waited_s=waited_s, timeout_s=self._patience_s, failure=failure)
+        if packet is None and why is None and self._way is not None:
+            why = self._way.why_ended()
+        if why is not None:
+            raise why  # out here, as above
         return packet
 
     def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:

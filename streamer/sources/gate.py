@@ -82,7 +82,11 @@ class Gate:
     def _accept(self) -> None:
         with self._listener:
             while not self._closed:
-                client, _ = self._listener.accept()
+                try:
+                    client, _ = self._listener.accept()
+                except OSError as error:  # no descriptor is left
+                    self._fail(error)
+                    return
                 thread = threading.Thread(target=self._serve, args=(client,), name="streamer-gate")
                 self._threads = [known for known in self._threads if known.is_alive()] + [thread]
                 thread.start()
