@@ -70,8 +70,9 @@ class Gate:
                 with suppress(OSError):
                     opened.shutdown(socket.SHUT_RDWR)
         self._dialler.close()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
-            pass  # so that the thread that accepts looks up
+        with suppress(OSError), socket.socket() as knock:  # so that the thread that accepts looks up
+            knock.settimeout(1)
+            knock.connect(("127.0.0.1", self._port))
 
     def join(self) -> None:
         """Wait for its threads, once it is closed."""
