@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 MAX_CHARS = 64
 """How much outside text a reader is shown."""
 
-_USERINFO = re.compile(r"(?P<start>://|(?<=\w\w):/)(?!/)\S*@")
-"""Up to the last @, for a password may hold a slash. A path makes one slash of two; C:/ is none."""
+_USERINFO = re.compile(r"(?P<start>://|(?<=\w\w):/)(?!/)(?:\S*@|[^\s/@:]*:[^\n/@]{0,200}@)")
+"""Up to the last @, for a password may hold a slash, or a blank where it should not. C:/ is none; paths make one slash
+of two."""
 
 _PAIR = re.compile(r"[?&;#/_](?P<name>[\w.-]{1,64})=")
 """In a query, a fragment, or a path: some cameras want `/user=NAME_password=WORD_channel=1`."""

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from streamer.errors import SourceOpenError, SourceRefused
 from streamer.sources.reach import why_refused
@@ -69,21 +69,31 @@ def is_address(uri: str) -> bool:
 
 def parse_address(uri: str, *, called: str = "") -> Address:
     """`uri` taken apart. Raises SourceOpenError: no host, a port that is none, an address that is refused."""
-    try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise SourceOpenError("this is no address", where=_shown(uri), hint="like rtsp://HOST:PORT/PATH") from None
+    taken = _taken_apart(uri)
+    if taken is None:
+        raise SourceOpenError("this is no address", where=_shown(uri), hint="like rtsp://HOST:PORT/PATH")
+    parts, host, port = taken
     listens = parts.scheme in {"udp", "rtp", "srt"}  # udp://@:5004 waits for whoever sends
     if not host and not (listens and port):
         raise SourceOpenError("this address has no host", where=_shown(uri), hint="like rtsp://HOST:PORT/PATH")
     if port is None and parts.scheme in {"tcp", "udp", "rtp", "srt"}:
         raise SourceOpenError("this address has no port", where=_shown(uri), hint=f"like {parts.scheme}://HOST:PORT")
-    if any(ord(character) < ord(" ") for character in uri):
-        raise SourceOpenError("this address has control characters", where=_shown(uri))
+    if any(character <= " " for character in uri):
+        hint = "a blank is %20 there"
+        raise SourceOpenError("this address has blanks or control characters", where=_shown(uri), hint=hint)
     if why := _why_refused(host):
         raise SourceRefused(f"this address is refused: {why}", where=called or _shown(uri))
     return Address(uri, parts.scheme, host, port, called)
+
+
+def _taken_apart(uri: str) -> tuple[SplitResult, str, int | None] | None:
+    """Its parts, host and port; None where it is no address: Python's reason holds what may be a password."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return None
+    return parts, parts.hostname or "", port
 
 
 def _shown(uri: str) -> str:

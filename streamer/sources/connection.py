@@ -178,10 +178,8 @@ class Connection:
         except (av.FFmpegError, OSError, ValueError) as error:
             waited_s = (self._clock.now_ns() - began_ns) / NS_PER_S
             failure = None if self._closing.is_set() else way.reason(error)
-            # without its cause: that one holds the address as it was written
-            raise why_not_opened(
-                error, self._address, waited_s=waited_s, timeout_s=timeout_s, failure=failure
-            ) from None
+            why = why_not_opened(error, self._address, waited_s=waited_s, timeout_s=timeout_s, failure=failure)
+        raise why  # out here it has no context: that one holds the address as it was written
 
     def _stream_of(self, container: InputContainer) -> VideoStream:
         """What is read of it, ready to be decoded; what is known of it goes into `facts`."""

@@ -23,6 +23,9 @@ from streamer.sources.trust import HINT, why_untrusted
 from streamer.text import printable
 
 _POLL_S = 0.05
+_LOOK_UP = 0.8
+"""Of the timeout: before FFmpeg's own is over, which knows no reason."""
+
 _NEXT_S = 1.5
 """So long an address may say nothing before the next one of the same name is tried."""
 
@@ -102,7 +105,7 @@ class Dialler:
     def _allowed(self, host: str, *, through_proxy: bool) -> list[IPAddress]:
         """The addresses of `host` that may be reached; none where only the proxy knows them."""
         try:
-            found = addresses_of(host, timeout_s=self._timeout_s, closing=self._closing)
+            found = addresses_of(host, timeout_s=_LOOK_UP * self._timeout_s, closing=self._closing)
         except NotResolved as error:
             if through_proxy:
                 return []

@@ -70,8 +70,9 @@ class Gate:
                 with suppress(OSError):
                     opened.shutdown(socket.SHUT_RDWR)
         self._dialler.close()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
-            pass  # so that the thread that accepts looks up
+        with suppress(OSError), socket.socket() as knock:  # so that the thread that accepts looks up
+            knock.settimeout(1)
+            knock.connect(("127.0.0.1", self._port))
 
     def join(self) -> None:
         """Wait for its threads, once it is closed."""
@@ -82,7 +83,11 @@ class Gate:
     def _accept(self) -> None:
         with self._listener:
             while not self._closed:
-                client, _ = self._listener.accept()
+                try:
+                    client, _ = self._listener.accept()
+                except OSError as error:  # no descriptor is left
+                    self._fail(error)
+                    return
                 thread = threading.Thread(target=self._serve, args=(client,), name="streamer-gate")
                 self._threads = [known for known in self._threads if known.is_alive()] + [thread]
                 thread.start()

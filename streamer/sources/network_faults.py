@@ -52,9 +52,9 @@ def why_not_opened(
     failure: what the way to it knows better. SourceRefused where waiting mends nothing.
     """
     late = waited_s >= timeout_s
+    if isinstance(failure, SourceOpenError):
+        return failure
     if failure is not None and not late:
-        if isinstance(failure, SourceOpenError):
-            return failure
         error = failure
     what, hint = _reason(error, address, late=late, timeout_s=timeout_s)
     lasting = isinstance(error, _LASTING) and not late

@@ -67,6 +67,8 @@ class SrtWay:
         closing: threading.Event,
     ) -> None:
         program = shutil.which("ffmpeg")
+        if sys.platform == "win32":  # which cannot wait for two pipes
+            raise SourceRefused("this PyAV has no SRT", where=address.name, hint=HINT)
         if program is None or not _has_srt(program):
             what = "neither this PyAV nor " + ("an ffmpeg here" if program is None else "the ffmpeg here") + " has SRT"
             raise SourceRefused(what, where=address.name, hint=HINT)
@@ -82,6 +84,7 @@ class SrtWay:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the terminal is for us: it would be lost before it is let go
         )
         assert self._process.stdin is not None
         self._process.stdin.write(_script(address.uri, given).encode())

@@ -30,20 +30,21 @@ def trusted_bundle() -> str | None:
     return next((path for path in (known, *_BUNDLES) if path and Path(path).is_file()), None)
 
 
-def context_for(options: dict[str, str]) -> ssl.SSLContext:
-    """What Python checks as FFmpeg does with `options`. Raises OSError for a file that cannot be read."""
-    return ssl.create_default_context(cafile=options.get("ca_file"))
-
-
 def why_untrusted(opened: socket.socket, host: str, options: dict[str, str]) -> str | None:
-    """Why the certificate that comes on `opened` is not trusted; None if it is, or that cannot be told.
+    """Why the certificate that comes on `opened` is not trusted; None if it is.
 
     opened: just connected, with a timeout; it is used up.
+
+    Raises OSError: it does not come to a certificate.
     """
     try:
-        with context_for(options).wrap_socket(opened, server_hostname=host):
+        context = ssl.create_default_context(cafile=options.get("ca_file"))
+    except OSError:
+        return f"{printable(options.get('ca_file', ''))} cannot be read"
+    try:
+        with context.wrap_socket(opened, server_hostname=host):
             return None
     except ssl.SSLCertVerificationError as error:
         return printable(error.verify_message or "it cannot be checked", limit=160)
-    except (OSError, ValueError):
-        return None
+    except ValueError:
+        return "it is for a name that cannot be checked"

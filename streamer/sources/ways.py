@@ -22,6 +22,8 @@ from streamer.sources.resolving import NotResolved, addresses_of
 from streamer.sources.srt import SrtWay
 from streamer.sources.trust import HINT, OVER_TLS, tls_options, why_untrusted
 
+_ONCE_MORE_S = 2.0
+
 _PORTS = {"https": 443, "rtsps": 322, "rtmps": 443}
 
 
@@ -162,7 +164,7 @@ def _distrust(error: Exception, address: Address, options: dict[str, str], *, ti
     if address.scheme not in OVER_TLS or options.get("tls_verify") != "1" or error_number(error) != errno.EIO:
         return None
     place = address.host, address.port or _PORTS[address.scheme]
-    with suppress(OSError), socket.create_connection(place, timeout=timeout_s) as opened:
+    with suppress(OSError), socket.create_connection(place, timeout=min(timeout_s, _ONCE_MORE_S)) as opened:
         if why := why_untrusted(opened, address.host, options):
             return SourceRefused(f"the certificate is not trusted: {why}", where=address.name, hint=HINT)
     return None

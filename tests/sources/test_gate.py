@@ -308,6 +308,37 @@ def test_the_certificate_of_what_a_playlist_names_is_looked_at_too(tmp_path: Pat
         assert len(list(open_source(uri, SourceOptions(source_options=("tls_verify=0",))).frames())) == 100
 
 
+def test_a_server_whose_certificate_cannot_be_looked_at_is_not_believed(tmp_path: Path) -> None:
+    """Who stands between may break off the look, and let the stream through."""
+    try:
+        certificate = loopback.make_certificate(tmp_path)
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    came: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            for number in range(10):
+                client, _ = listener.accept()
+                with client, suppress(OSError):
+                    client.settimeout(5)
+                    if number % 2:
+                        with context.wrap_socket(client, server_side=True) as secure:
+                            came.append(secure.recv(64))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, loopback.serving() as web:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        target = f"https://127.0.0.1:{listener.getsockname()[1]}/a.ts"
+        uri = web.serve("list.m3u8", f"{HEAD}{target}\n#EXTINF:3,\n{target}?2{END}".encode())
+        assert _read(uri) == []
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert [data for data in came if data] == []
+
+
 @pytest.mark.parametrize("scheme", ["rtsps", "rtmps"])
 def test_the_certificates_of_rtsps_and_rtmps_are_looked_at(scheme: str, tmp_path: Path) -> None:
     try:

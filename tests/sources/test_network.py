@@ -197,3 +197,15 @@ def test_a_signal_ends_the_first_connection() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("pattern", ["rtsp://127.0.0.1:{}/live", "tcp://127.0.0.1:{}", "http://127.0.0.1:{}/a.m3u8"])
+def test_the_thread_ends_with_its_source_and_not_with_its_timeout(pattern: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = pattern.format(silent.getsockname()[1])
+        source = NetworkSource(uri, options=SourceOptions(open_timeout_s=60.0, read_timeout_s=60.0))
+        with silent.accept()[0]:
+            began = time.monotonic()
+            source.close()
+            wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("streamer-")])
+    print(f"{pattern.partition(':')[0]}: its threads are gone {time.monotonic() - began:.2f} s after it was closed")
