@@ -17,6 +17,7 @@ from streamer.sinks.recorder import Recorder
 from streamer.sources.file import FileSource
 from streamer.sources.synthetic import SyntheticSource, read_frame_number
 from tests.fakes import FakeDetector
+from tests.faults.figures import report
 from tests.sinks.scenes import decoded
 
 STARTS = 200
@@ -54,7 +55,9 @@ def test_row_52_a_file_that_ends_behind_a_full_queue_is_recorded_to_its_last_fra
     numbers = [
         read_frame_number(frame.to_ndarray(format="bgr24").astype(np.uint8)) for frame in decoded(tmp_path / "out.mp4")
     ]
-    print(f"row 52: {len(numbers)}/100 recorded, in order: {numbers == list(range(100))}; peak depth {lane.peak_depth}")
+    whole = numbers == list(range(100))
+    figure = f"{len(numbers)}/100 recorded, {'in order' if whole else 'out of order'}, {lane.peak_depth} waited"
+    report(52, figure, line="100/100, in order", passed=whole)
     assert lane.peak_depth == lane.capacity
     assert recorder.read_meanwhile == 12
     assert numbers == list(range(100))
@@ -94,6 +97,8 @@ def test_row_55_two_hundred_starts_leave_no_thread_no_file_and_no_memory(tmp_pat
         start(number)
     grown_mb = resident_mb() - before_mb
     now = threading.active_count(), open_files()
-    print(f"row 55: {STARTS} starts: {grown_mb:+.1f} MB, threads {threads} -> {now[0]}, files {files} -> {now[1]}")
+    figure = f"{STARTS} starts: {grown_mb:+.1f} MB, threads {now[0] - threads:+}, descriptors {now[1] - files:+}"
+    line = "< +20 MB, threads and descriptors +0"
+    report(55, figure, line=line, passed=grown_mb < 20 and now == (threads, files))
     assert now == (threads, files)
     assert grown_mb < 200
