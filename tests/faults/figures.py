@@ -4,8 +4,8 @@ import json
 import os
 from pathlib import Path
 
-REPORT = "STREAMER_FAULTS_REPORT"
-"""The variable that names the file, JSON lines, to which figures are added."""
+REPORT = "FAULTS_REPORT"
+"""The variable that names the file, JSON lines, to which figures are added. None of streamer's: those are settings."""
 
 
 def report(row: int, figure: str, *values: float, line: str, passed: bool) -> None:

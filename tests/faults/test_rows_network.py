@@ -111,9 +111,8 @@ class LastSink(ListSink):
         self.results[:] = [result]
 
 
-@pytest.mark.slow
+@pytest.mark.soak("four minutes")
 @pytest.mark.timeout(900)
-@pytest.mark.skipif("SOAK" not in os.environ, reason="takes four minutes: SOAK=1 runs it")
 def test_row_07_twenty_deaths_of_an_rtsp_server() -> None:
     port, sink = free_port(), LastSink()
     times_s: list[float] = []
