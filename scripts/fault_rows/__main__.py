@@ -3,8 +3,9 @@
     scripts/faults [--tier fast|slow|soak] [--row N]... [--json] [--write-docs [FILE...]]
 
 Fast is what needs no network, no signal and no soak, under 90 s; slow the rest of what CI runs, under 15 minutes; soak
-takes hours, by hand. A tier holds the quicker ones too. Each row's tests run with pytest, in a process that is begun anew
-where one of them takes it along. Exit code 0: every row that ran has passed; 1: one has not; 2: there is no such row.
+takes hours, by hand. A tier holds the quicker ones too. Each row's tests run with pytest, in a process that is begun
+anew where one of them takes it along. Exit code 0: every row that ran has passed; 1: one has not; 2: there is no such
+row.
 """
 
 import argparse

@@ -54,7 +54,8 @@ class Process:
     """One of pytest's. under_way: the test that was begun and has not ended."""
 
     def __init__(self, tests: Sequence[str], found: Path, log: IO[bytes]) -> None:
-        command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.faults.outcomes", *tests]
+        command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "tests.faults.outcomes"]
+        command += ["--rootdir", str(ROOT), "-c", str(ROOT / "setup.cfg"), *tests]
         variables = os.environ | {REPORT: str(found), "SOAK": "1", "PYTHONPATH": _python_path()}
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
