@@ -155,9 +155,9 @@ def test_row_42_a_missing_encoder_is_told_before_a_model_is_loaded(
 
 @pytest.mark.slow
 def test_row_47_live_the_newest_wins_and_every_drop_is_counted() -> None:
-    frames = 60
+    frames = 80
     slow, healthy = ListSink(on_write=slowly, name="slow"), ListSink(name="healthy")
-    source = ScriptedSource(frames, live=True, interval_s=0.01, size_px=(2560, 1440))
+    source = ScriptedSource(frames, live=True, interval_s=0.01, size_px=(1920, 1080))
     pipeline = Pipeline(source, FakeDetector(), [slow, healthy], draw=lambda frame, _seen: frame.image.copy())
     run = pipeline.run()
     dropped = run.sinks[0].dropped

@@ -177,7 +177,7 @@ def kills(folder: Path, *, each: int, before_s: float, timeout_s: float) -> None
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_rows_44_and_45_some_kills_of_the_whole_process_group(tmp_path: Path) -> None:
-    kills(tmp_path, each=4, before_s=3, timeout_s=220)
+    kills(tmp_path, each=3, before_s=3, timeout_s=220)
 
 
 @pytest.mark.soak("ten minutes")

@@ -175,7 +175,7 @@ ROWS = {15: ("missing", "nnn"), 16: ("folder",), 17: ("empty",), 18: ("half", "n
 
 @pytest.mark.allow_error_logs
 @pytest.mark.parametrize(("name", "make", "reason"), REFUSED, ids=[repr(name[:12]) for name, _, _ in REFUSED])
-def test_rows_15_to_21_what_is_no_video_ends_with_3_before_a_model_is_loaded(
+def test_rows_15_16_17_18_20_21_what_is_no_video_ends_with_3_before_a_model_is_loaded(
     name: str, make: Callable[[Path], object], reason: str, streamer: Streamer
 ) -> None:
     make(streamer.folder / name)

@@ -179,7 +179,7 @@ def one_death(monkeypatch: pytest.MonkeyPatch, seed: int) -> tuple[str, float | 
 
 @pytest.mark.timeout(180)
 @pytest.mark.slow
-def test_death_anywhere_ends_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_51_death_anywhere_ends_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(threading.enumerate())
     struck: dict[str, list[float]] = {}
     seeds = itertools.count()

@@ -47,6 +47,22 @@ def test_every_test_of_the_table_exists() -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def rows_named_by(test: str) -> set[int]:
+    """Those of test_row_07_a, of test_rows_10_and_11_a, of test_rows_30_31_33_a."""
+    found = re.match(r"test_rows?((?:_(?:and_)?\d\d)+)_", test)
+    assert found is not None, test
+    return {int(number) for number in re.findall(r"\d+", found[1])}
+
+
+def test_every_test_that_names_a_row_is_in_the_table() -> None:
+    known = {(test, row.number) for row in ROWS for test in row.tests_up_to("soak")}
+    for module in sorted((ROOT / "tests").rglob("test_*.py")):
+        for test in re.findall(r"^def (test_rows?_\d\w+)", module.read_text(encoding="utf-8"), re.MULTILINE):
+            node = f"{module.relative_to(ROOT).as_posix()}::{test}"
+            missing = {row for row in rows_named_by(test) if (node, row) not in known}
+            assert not missing, f"{node} is not in tests/faults/rows.yaml"
+
+
 def test_the_page_names_every_row() -> None:
     assert len(ROWS) == COUNT
     named = re.findall(r"^\| (\d+) \| (.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
