@@ -181,6 +181,7 @@ def _source(settings: Settings, stack: ExitStack) -> Source:
         read_timeout_s=settings.read_timeout,
         reconnect=settings.reconnect,
         reconnect_max=settings.reconnect_max,
+        max_pixels=settings.max_pixels,
     )
     source = open_source(settings.source or "", options)
     stack.callback(source.close)

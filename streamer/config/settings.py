@@ -107,6 +107,11 @@ class Settings(BaseModel):
     reconnect_max: Annotated[
         int | None, Setting("source", "Give up after so many failed tries in a row."), Field(ge=0, le=1_000_000)
     ] = None
+    max_pixels: Annotated[
+        int,
+        Setting("source", "Refuse larger pictures, of files and streams, before they are decoded.", unit="px"),
+        Field(ge=1, le=1 << 31),
+    ] = 50_000_000
     start: Annotated[Seconds | None, _time("Begin a file here.")] = None
     end: Annotated[Seconds | None, _time("End a file here.")] = None
     duration: Annotated[Seconds | None, _time("Stop after this much of it.")] = None

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from streamer.errors import SourceError, SourceOpenError
 from streamer.pyav import VideoFrame, VideoStream, av
+from streamer.sources.options import MAX_PIXELS
+from streamer.sources.pixel_limit import for_ffmpeg
 from streamer.sources.probing import refuse_non_video
 from streamer.text import local_name
 
@@ -29,6 +31,9 @@ _LOOKED_AT = 120
 
 _CHAPTERS = "bin_data"
 """What FFmpeg calls the track of an mp4 that holds the chapters, which come through another door."""
+
+_LIMIT = for_ffmpeg(MAX_PIXELS)
+"""Opening a file decodes its first picture."""
 
 _NEAR_S = Fraction(1, 2000)
 """Times that people type are rounded to this."""
@@ -162,7 +167,7 @@ class Footage:
     def _opened(self) -> "tuple[av.container.InputContainer, VideoStream]":
         """The file and its video, which is no cover. Raises SourceOpenError."""
         try:
-            container = av.open(local_name(str(self.path)), metadata_errors="ignore")
+            container = av.open(local_name(str(self.path)), options=_LIMIT, metadata_errors="ignore")
         except (av.FFmpegError, OSError) as error:
             raise SourceOpenError(f"unreadable or truncated: {error.strerror}", where=str(self.path)) from error
         cover = av.stream.Disposition.attached_pic

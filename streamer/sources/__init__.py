@@ -47,12 +47,13 @@ _USED_BY_CAMERAS = (
     frozenset({"width", "height", "fps", "fourcc", "camera_backend", "camera_control", "duration_s"}) | _RECONNECT
 )
 _USED_BY_STREAMS = (
-    frozenset({"rtsp_transport", "open_timeout_s", "read_timeout_s", "source_options", "duration_s"}) | _RECONNECT
+    frozenset({"rtsp_transport", "open_timeout_s", "read_timeout_s", "source_options", "duration_s", "max_pixels"})
+    | _RECONNECT
 )
-_USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime"})
-_USED_BY_PIPES = frozenset({"duration_s", "stride", "source_options"})
+_USED_BY_FILES = frozenset({"start_s", "end_s", "duration_s", "stride", "loop", "realtime", "max_pixels"})
+_USED_BY_PIPES = frozenset({"duration_s", "stride", "source_options", "max_pixels"})
 _USED_BY_SCREENS = frozenset({"duration_s", "fps"})
-_USED_BY_PICTURES = frozenset({"stride", "loop"})
+_USED_BY_PICTURES = frozenset({"stride", "loop", "max_pixels"})
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ from streamer.sources.decoding import believable_fps
 from streamer.sources.network_faults import why_lost, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
 from streamer.sources.pacing import Pacer
+from streamer.sources.pixel_limit import for_ffmpeg, refuse_larger, undecoded
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +159,10 @@ class Connection:
         live = self._address.scheme not in {"http", "https"} or not duration_s
         # Decoding frames side by side is faster, and gives each of them late.
         stream.thread_type = "SLICE" if live else "AUTO"
+        context.options = for_ffmpeg(self._options.max_pixels)
+        if context.width and context.height:
+            size_px = context.width, context.height
+            refuse_larger(size_px, max_pixels=self._options.max_pixels, where=self._address.name)
         self._converter = Converter(stream)
         self.facts = Facts(
             live=live,
@@ -229,6 +234,8 @@ class Connection:
         try:
             return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
         except av.FFmpegError as error:
+            if isinstance(error, av.ArgumentError) and not self.produced:
+                raise undecoded(max_pixels=self._options.max_pixels, where=self._address.name) from None
             if not self._undecodable:
                 logger.warning("%s: a frame cannot be decoded; such frames are left out", self._address.name)
             logger.debug("%s: frame %d: %s", self._address.name, self.produced, error.strerror)
@@ -269,5 +276,8 @@ def _ffmpeg_options(address: Address, options: SourceOptions) -> dict[str, str]:
     if address.scheme in {"rtsp", "rtsps"}:
         told["rtsp_transport"] = options.rtsp_transport
     return (
-        told | dict(pairs_of(options.source_options, what="source_options")) | {"protocol_whitelist": address.protocols}
+        told
+        | for_ffmpeg(options.max_pixels)
+        | dict(pairs_of(options.source_options, what="source_options"))
+        | {"protocol_whitelist": address.protocols}
     )

@@ -8,6 +8,7 @@ import logging
 import math
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from streamer.clock import Clock, MonotonicClock
@@ -18,7 +19,7 @@ from streamer.sources.access import Access
 from streamer.sources.options import DEFAULTS, SourceOptions
 from streamer.sources.pacing import Pacer
 from streamer.sources.probing import file_mode, refuse_non_video
-from streamer.sources.reel import OpenDecoder, Reel, open_decoder
+from streamer.sources.reel import OpenLimited, Reel, open_decoder
 from streamer.text import printable
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,9 @@ class FileSource:
     A damaged file is read to its last good frame, and a warning says how many came of how many. A change of size in
     mid-stream starts a new epoch where PyAV decodes; OpenCV rescales to the first size and does not tell.
 
-    Raises SourceOpenError: missing, a directory, empty, not a video, unreadable or truncated, without video frames, or
-    `start_s` beyond the end; SourceLost when its first frame fails. `frames` raises SourceError.
+    Raises SourceOpenError: missing, a directory, empty, not a video, unreadable or truncated, larger than
+    `max_pixels`, without video frames, or `start_s` beyond the end; SourceLost when its first frame fails. `frames`
+    raises SourceError.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class FileSource:
         *,
         options: SourceOptions = DEFAULTS,
         clock: Clock | None = None,
-        open_decoder: OpenDecoder = open_decoder,
+        open_decoder: OpenLimited = open_decoder,
     ) -> None:
         self._path = path
         self._name = printable(path, limit=256)
@@ -57,7 +59,8 @@ class FileSource:
         seekable = stat.S_ISREG(file_mode(path))
         if options.loop and not seekable:
             raise SourceOpenError("a pipe cannot be read again: it cannot loop", where=path)
-        self._reel = Reel(path, start_s=options.start_s or 0.0, seekable=seekable, open_decoder=open_decoder)
+        opener = partial(open_decoder, max_pixels=options.max_pixels)
+        self._reel = Reel(path, start_s=options.start_s or 0.0, seekable=seekable, open_decoder=opener)
         self._access = Access(self._reel.close, name=self._name)
         self._captured_ns = self._clock.now_ns()
         try:

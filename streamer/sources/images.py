@@ -12,7 +12,9 @@ from streamer.frame import Frame, Image
 from streamer.interfaces import SourceInfo
 from streamer.sources.access import Access
 from streamer.sources.bgr import to_bgr
-from streamer.sources.options import DEFAULTS, SourceOptions
+from streamer.sources.options import DEFAULTS, MAX_PIXELS, SourceOptions
+from streamer.sources.picture_sizes import size_of_picture
+from streamer.sources.pixel_limit import refuse_larger
 from streamer.sources.probing import refuse_missing
 from streamer.text import printable
 
@@ -23,7 +25,7 @@ class PicturesSource:
     """Pictures as frames: `Frame.source` is the path as given, each begins an epoch, and none has a `pts_s`.
 
     paths: at least one, in the order in which they come. name: of the whole; the first path if left out.
-    Of `options`, `stride` and `loop` are used.
+    Of `options`, `stride`, `loop` and `max_pixels` are used.
 
     Read with cv2.imdecode: turned upright by EXIF, alpha left out. A picture among others that cannot be read is
     counted, warned of and left out.
@@ -49,8 +51,9 @@ class PicturesSource:
         self._access = Access(lambda: None, name=printable(self._name, limit=256))
         self._produced = 0
         self._size_px: tuple[int, int] | None = None
+        self._max_pixels = options.max_pixels
         if len(paths) == 1:
-            self._size_px = _size_of_only(paths[0])
+            self._size_px = _size_of_only(paths[0], self._max_pixels)
 
     @property
     def produced(self) -> int:
@@ -86,29 +89,40 @@ class PicturesSource:
             raise SourceError(f"not one of {len(self._paths)} pictures can be read", where=self._name)
 
     def _read(self, path: str) -> Frame | None:
-        image = read_picture(path)
         index = self._produced
         self._produced += 1
+        try:
+            image = read_picture(path, max_pixels=self._max_pixels)
+        except SourceOpenError as error:
+            logger.warning("%s; it is left out", error)
+            return None
         if image is None:
             logger.warning("%s: cannot be read as a picture; it is left out", printable(path, limit=256))
             return None
         return Frame(image, index=index, captured_ns=self._clock.now_ns(), epoch=index, source=path)
 
 
-def read_picture(path: str) -> Image | None:
-    """(height, width, 3) uint8 BGR, upright; None if the file cannot be read as a picture."""
+def read_picture(path: str, *, max_pixels: int = MAX_PIXELS) -> Image | None:
+    """(height, width, 3) uint8 BGR, upright; None if the file cannot be read as a picture.
+
+    Raises SourceOpenError for one whose header says that it has more than `max_pixels`: it is not decoded.
+    """
     try:
         # cv2.imread cannot open a name that the system's code page has no letters for (Windows).
         data = np.fromfile(path, np.uint8)
-        return to_bgr(cv2.imdecode(data, cv2.IMREAD_COLOR)) if data.size else None
+        size_px = size_of_picture(data.data)
+        if size_px is None:
+            return None
+        refuse_larger(size_px, max_pixels=max_pixels, where=path)
+        return to_bgr(cv2.imdecode(data, cv2.IMREAD_COLOR))
     except (OSError, cv2.error):
         return None
 
 
-def _size_of_only(path: str) -> tuple[int, int]:
+def _size_of_only(path: str, max_pixels: int) -> tuple[int, int]:
     """(width, height) of the only picture. Raises SourceOpenError, saying why, if there is none to see."""
     refuse_missing(path)
-    image = read_picture(path)
+    image = read_picture(path, max_pixels=max_pixels)
     if image is None:
         raise SourceOpenError("unreadable or truncated: OpenCV can read no picture in it", where=path)
     return image.shape[1], image.shape[0]

@@ -30,6 +30,9 @@ class OpenCvDecoder:
         self._path = path
         self._capture = cv2.VideoCapture(local_name(path), cv2.CAP_FFMPEG)
         self.fps = believable_fps(self._capture.get(cv2.CAP_PROP_FPS))
+        width, height = (self._capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        self.size_px = max(0, round(width)), max(0, round(height))
+        """As the header has it; zeros where it cannot be read."""
         self.frame_count = believable_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT), fps=self.fps)
 
     def grab(self) -> float | None:

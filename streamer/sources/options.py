@@ -17,6 +17,9 @@ CAMERA_CONTROLS = (
 )
 """What `--camera-control` knows."""
 
+MAX_PIXELS = 50_000_000
+"""Of a picture, if nothing else is asked for; 8K video has 33 million."""
+
 _SWITCHED = {"on": 1.0, "yes": 1.0, "true": 1.0, "off": 0.0, "no": 0.0, "false": 0.0}
 _TIMEOUTS = ("open_timeout_s", "read_timeout_s")
 
@@ -39,6 +42,7 @@ class SourceOptions:
     open_timeout_s, read_timeout_s: how long a stream may say nothing, at opening and afterwards.
     reconnect: whether a live stream or a camera that is lost is opened again: None does so once it was there, True
         also waits for one that is not there at the start.
+    max_pixels: larger pictures, of files and streams, are refused before they are decoded.
     reconnect_max: so many failed tries in a row, and it is given up; None never gives up.
 
     Raises ConfigError for a value out of range.
@@ -62,9 +66,10 @@ class SourceOptions:
     read_timeout_s: float = 5.0
     reconnect: bool | None = None
     reconnect_max: int | None = None
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
-        for name in ("width", "height", "fps", "duration_s", "stride", *_TIMEOUTS):
+        for name in ("width", "height", "fps", "duration_s", "stride", "max_pixels", *_TIMEOUTS):
             self._check(name, above_zero=True)
         for name in ("start_s", "end_s"):
             self._check(name, above_zero=False)

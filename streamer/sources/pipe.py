@@ -19,6 +19,7 @@ from streamer.interfaces import SourceInfo
 from streamer.pyav import InputContainer, av
 from streamer.sources.access import Access
 from streamer.sources.options import DEFAULTS, SourceOptions, pairs_of
+from streamer.sources.pixel_limit import for_ffmpeg, undecoded
 from streamer.sources.pyav_decoder import PyAvDecoder
 from streamer.sources.timeline import Timeline
 
@@ -39,9 +40,9 @@ _KNOWN = ("format", *_OF_RAW_VIDEO)
 class PipeSource:
     """The video that a file descriptor gives, to its end; not live.
 
-    fd: of a pipe, a socket or a file; it is left open. Of `options`, `stride` is used, and `source_options`:
-    `size=640x480` makes it raw pictures, with `pixel_format=bgr24` (yuv420p) and `fps=30` (25); `format=mjpeg` names
-    what is not found out by itself.
+    fd: of a pipe, a socket or a file; it is left open. Of `options`, `stride` and `max_pixels` are used, and
+    `source_options`: `size=640x480` makes it raw pictures, with `pixel_format=bgr24` (yuv420p) and `fps=30` (25);
+    `format=mjpeg` names what is not found out by itself.
 
     What is damaged is read to the last good frame, and a warning says after how many. A new size starts an epoch.
 
@@ -55,6 +56,7 @@ class PipeSource:
     ) -> None:
         self._name = name
         self._stride = options.stride
+        self._max_pixels = options.max_pixels
         self._clock = clock or MonotonicClock()
         self._produced = 0
         self._epoch = 0
@@ -135,7 +137,11 @@ class PipeSource:
 
     def _opened(self, how: str | None, options: dict[str, str]) -> PyAvDecoder:
         try:
-            return PyAvDecoder(self._name, open_container=lambda _: _container(self._inlet.file, how, options))
+            return PyAvDecoder(
+                self._name,
+                open_container=lambda _: _container(self._inlet.file, how, options, self._max_pixels),
+                max_pixels=self._max_pixels,
+            )
         except BaseException as error:
             self._inlet.close()
             self._inlet.raise_interrupt()
@@ -146,6 +152,8 @@ class PipeSource:
     def _first_position_s(self) -> float:
         position_s = self._decoder.grab()
         self._inlet.raise_interrupt()
+        if position_s is None and self._decoder.refused:
+            raise undecoded(max_pixels=self._max_pixels, where=self._name)
         if position_s is None:
             what = "unreadable or truncated" if self._decoder.damaged else "no video frames"
             raise SourceOpenError(what, where=self._name)
@@ -249,6 +257,9 @@ def _asked(options: SourceOptions) -> tuple[str | None, dict[str, str]]:
     return given.get("format", "rawvideo" if raw else None), raw
 
 
-def _container(file: "BinaryIO | _Waiting", how: str | None, options: dict[str, str]) -> InputContainer:
+def _container(
+    file: "BinaryIO | _Waiting", how: str | None, options: dict[str, str], max_pixels: int
+) -> InputContainer:
     allowed = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
-    return av.open(file, "r", format=how, options={**options, **allowed}, metadata_errors="ignore")
+    told = {**options, **for_ffmpeg(max_pixels), **allowed}
+    return av.open(file, "r", format=how, options=told, metadata_errors="ignore")

@@ -2,21 +2,24 @@
 
 import math
 from collections.abc import Callable, Generator
+from functools import partial
 
 from streamer.errors import SourceOpenError
 from streamer.frame import Image
 from streamer.pyav import InputContainer, VideoFrame, VideoStream, av
 from streamer.sources.converting import Converter
 from streamer.sources.decoding import believable_count, believable_fps
+from streamer.sources.options import MAX_PIXELS
+from streamer.sources.pixel_limit import for_ffmpeg
 from streamer.text import local_name
 
 _NEAR_BT709 = frozenset({0, 1, 2, 3, 5, 6, 7})
 """Primaries, as H.273 numbers them, that are none, or those of BT.709 and of old television."""
 
 
-def open_local(path: str) -> InputContainer:
+def open_local(path: str, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
     """The file at `path`, and nothing that its name might mean besides."""
-    return av.open(local_name(path), metadata_errors="ignore")
+    return av.open(local_name(path), options=for_ffmpeg(max_pixels), metadata_errors="ignore")
 
 
 class PyAvDecoder:
@@ -25,16 +28,25 @@ class PyAvDecoder:
     Rotation is applied. A picture of another size in mid-stream keeps its size. What is tagged as PQ or HLG, and has
     more than 8 bits, comes as SDR.
 
-    open_container: what opens `path`, where it is no local file.
+    open_container: what opens `path`, where it is no local file. max_pixels: larger pictures are not decoded.
 
     Raises SourceOpenError: unreadable or truncated, or without a video stream.
     """
 
-    def __init__(self, path: str, *, open_container: Callable[[str], InputContainer] = open_local) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        open_container: Callable[[str], InputContainer] | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         self.damaged = False
         """Whether it ended where something could not be decoded."""
+        self.refused = False
+        """Whether that was for its numbers, such as a picture of more than `max_pixels`, and not for its data."""
+        opener = open_container or partial(open_local, max_pixels=max_pixels)
         try:
-            self._container = open_container(path)
+            self._container = opener(path)
         except (av.FFmpegError, OSError) as error:
             raise SourceOpenError(f"unreadable or truncated: {error.strerror}", where=path) from error
         if not self._container.streams.video:
@@ -43,6 +55,7 @@ class PyAvDecoder:
             raise SourceOpenError(f"no video frames{': it holds only sound' if has_sound else ''}", where=path)
         self._stream: VideoStream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.options = for_ffmpeg(max_pixels)
         self._frames = self._decoded()
         self._frame: VideoFrame | None = None
         self._converter = Converter(self._stream)
@@ -91,7 +104,8 @@ class PyAvDecoder:
     def _decoded(self) -> Generator[VideoFrame, None, None]:
         try:
             yield from self._container.decode(self._stream)
-        except av.FFmpegError:
+        except av.FFmpegError as error:
             self.damaged = True
+            self.refused = isinstance(error, av.ArgumentError)
         except IndexError:  # PyAV, at the end, of a stream that came up behind the header
             return

@@ -6,11 +6,14 @@ FileSource drives one; it makes no Frames, and knows neither strides nor clocks.
 import logging
 import stat
 from collections.abc import Callable
+from typing import Protocol
 
 from streamer.errors import SourceOpenError
 from streamer.frame import Image
 from streamer.sources.decoding import Decoder
 from streamer.sources.opencv_decoder import OpenCvDecoder
+from streamer.sources.options import MAX_PIXELS
+from streamer.sources.pixel_limit import refuse_larger, refuse_undecoded
 from streamer.sources.probing import file_mode
 from streamer.sources.timeline import Timeline
 from streamer.text import printable
@@ -20,59 +23,74 @@ logger = logging.getLogger(__name__)
 OpenDecoder = Callable[[str], tuple[Decoder, float]]
 """Opens a file and grabs its first frame; returns that frame's position in seconds as well."""
 
+
+class OpenLimited(Protocol):
+    """The same for pictures of at most `max_pixels`."""
+
+    def __call__(self, path: str, *, max_pixels: int = MAX_PIXELS) -> tuple[Decoder, float]: ...
+
+
 _SEEK_MARGINS_S = (1.0, 4.0, 16.0, 64.0)
 """How far before the wanted frame a seek aims: each time further, while it lands behind that frame."""
 
 
-def open_decoder(path: str) -> tuple[Decoder, float]:
+def open_decoder(path: str, *, max_pixels: int = MAX_PIXELS) -> tuple[Decoder, float]:
     """OpenCV where it can decode the file and show it rightly, else PyAV: HDR, AV1, wide gamut, interlaced.
 
-    A pipe cannot be opened twice: it is OpenCV's, whatever is in it.
+    A pipe cannot be opened twice: it is OpenCV's, whatever is in it. PyAV looks first: it holds the limit.
 
-    Raises SourceOpenError, which says why neither can read it.
+    Raises SourceOpenError, which says why neither can read it, or that its pictures are too large.
     """
-    opencv = OpenCvDecoder(path)
-    try:
-        is_file = stat.S_ISREG(file_mode(path))
-        opened = _open_truer(path) if is_file else None
-        first_s = opencv.grab() if opened is None else None
-    except BaseException:
+    is_file = stat.S_ISREG(file_mode(path))
+    opened = _open_truer(path, max_pixels) if is_file else None
+    if opened is None:
+        opencv = OpenCvDecoder(path)
+        try:
+            refuse_larger(opencv.size_px, max_pixels=max_pixels, where=path)
+            first_s = opencv.grab()
+        except BaseException:
+            opencv.close()
+            raise
+        if first_s is not None:
+            return opencv, first_s
         opencv.close()
-        raise
-    if first_s is not None:
-        return opencv, first_s
-    opencv.close()
     if not is_file:
         raise SourceOpenError("unreadable or truncated", where=path)
-    pyav, first_s = opened or open_pyav(path)
+    pyav, first_s = opened or open_pyav(path, max_pixels=max_pixels)
     logger.info("%s: decoded by %s", printable(path, limit=256), pyav.name)
     return pyav, first_s
 
 
-def _open_truer(path: str) -> tuple[Decoder, float] | None:
-    """PyAV where OpenCV would show the file wrongly and PyAV can decode it."""
+def _open_truer(path: str, max_pixels: int) -> tuple[Decoder, float] | None:
+    """PyAV where OpenCV would show the file wrongly and PyAV can decode it. Raises SourceOpenError: too large."""
     from streamer.sources.pyav_decoder import PyAvDecoder  # noqa: PLC0415 - slow
 
     try:
-        pyav = PyAvDecoder(path)
+        pyav = PyAvDecoder(path, max_pixels=max_pixels)
     except SourceOpenError:
         return None
     first_s = pyav.grab()
+    if pyav.refused:
+        pyav.close()
+        refuse_undecoded(path, max_pixels=max_pixels)
+        return None
     if first_s is not None and pyav.why:
         return pyav, first_s
     pyav.close()
     return None
 
 
-def open_pyav(path: str) -> tuple[Decoder, float]:
+def open_pyav(path: str, *, max_pixels: int = MAX_PIXELS) -> tuple[Decoder, float]:
     """PyAV, whatever OpenCV could do with the file. Raises SourceOpenError, which says why it cannot be read."""
     from streamer.sources.pyav_decoder import PyAvDecoder  # noqa: PLC0415 - slow, and rarely needed
 
-    pyav = PyAvDecoder(path)
+    pyav = PyAvDecoder(path, max_pixels=max_pixels)
     first_s = pyav.grab()
     if first_s is not None:
         return pyav, first_s
     pyav.close()
+    if pyav.refused:
+        refuse_undecoded(path, max_pixels=max_pixels)
     raise SourceOpenError("unreadable or truncated" if pyav.damaged else "no video frames", where=path)
 
 

@@ -14,7 +14,7 @@ from streamer.frame import Frame, Image
 from streamer.pyav import av
 from streamer.sources.file import FileSource
 from streamer.sources.options import SourceOptions
-from streamer.sources.reel import OpenDecoder, open_decoder, open_pyav
+from streamer.sources.reel import OpenLimited, open_decoder, open_pyav
 from tests.clips import number_of, numbered_image, write_clip
 
 TIMES_S = [0.0, 0.1, 0.15, 0.5, 0.9, 1.0, 2.0, 3.5, 3.6, 3.7, 5.0, 5.1, 5.15, 7.0, 7.5, 7.75, 9.0, 9.5]
@@ -22,7 +22,7 @@ TIMES_S = [0.0, 0.1, 0.15, 0.5, 0.9, 1.0, 2.0, 3.5, 3.6, 3.7, 5.0, 5.1, 5.15, 7.
 BOTH = pytest.mark.parametrize("decoder", [open_decoder, open_pyav], ids=["opencv", "pyav"])
 
 
-def _frames(path: Path, decoder: OpenDecoder = open_decoder, **options: object) -> list[Frame]:
+def _frames(path: Path, decoder: OpenLimited = open_decoder, **options: object) -> list[Frame]:
     source = FileSource(str(path), options=SourceOptions(**options), open_decoder=decoder)  # type: ignore[arg-type]
     return list(source.frames())
 
@@ -33,7 +33,7 @@ def _numbers(frames: list[Frame]) -> list[int]:
 
 @BOTH
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "ts"])
-def test_every_frame_comes_once_in_order_at_its_own_time(tmp_path: Path, decoder: OpenDecoder, ending: str) -> None:
+def test_every_frame_comes_once_in_order_at_its_own_time(tmp_path: Path, decoder: OpenLimited, ending: str) -> None:
     frames = _frames(write_clip(tmp_path / f"clip.{ending}", times_s=TIMES_S), decoder)
     assert _numbers(frames) == list(range(len(TIMES_S)))
     assert [frame.pts_s for frame in frames] == pytest.approx(TIMES_S, abs=0.002)
@@ -45,7 +45,7 @@ def test_every_frame_comes_once_in_order_at_its_own_time(tmp_path: Path, decoder
 @pytest.mark.parametrize("key_every", [1, 6, 100])
 @pytest.mark.parametrize("start_s", [0.12, 1.5, 3.65, 5.1, 8.0, 9.5])
 def test_start_is_exact_whatever_the_frame_rate(
-    tmp_path: Path, decoder: OpenDecoder, key_every: int, start_s: float
+    tmp_path: Path, decoder: OpenLimited, key_every: int, start_s: float
 ) -> None:
     clip = write_clip(tmp_path / "clip.mp4", times_s=TIMES_S, key_every=key_every)
     wanted = [number for number, time_s in enumerate(TIMES_S) if time_s >= start_s]
@@ -56,7 +56,7 @@ def test_start_is_exact_whatever_the_frame_rate(
 
 
 @BOTH
-def test_end_and_duration_leave_out_what_is_beyond(tmp_path: Path, decoder: OpenDecoder) -> None:
+def test_end_and_duration_leave_out_what_is_beyond(tmp_path: Path, decoder: OpenLimited) -> None:
     clip = write_clip(tmp_path / "clip.mp4", times_s=TIMES_S)
     assert _numbers(_frames(clip, decoder, end_s=1.0)) == [0, 1, 2, 3, 4]
     assert _numbers(_frames(clip, decoder, start_s=1.0, duration_s=2.5)) == [5, 6]
@@ -70,7 +70,7 @@ def test_start_beyond_the_end_is_refused(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_stride_takes_every_nth_and_counts_what_it_takes(tmp_path: Path, decoder: OpenDecoder) -> None:
+def test_stride_takes_every_nth_and_counts_what_it_takes(tmp_path: Path, decoder: OpenLimited) -> None:
     source = FileSource(
         str(write_clip(tmp_path / "clip.mp4", frames=10, fps=10)),
         options=SourceOptions(stride=4),
@@ -86,7 +86,7 @@ def test_stride_takes_every_nth_and_counts_what_it_takes(tmp_path: Path, decoder
 
 
 @BOTH
-def test_a_loop_goes_on_and_so_does_its_time(tmp_path: Path, decoder: OpenDecoder) -> None:
+def test_a_loop_goes_on_and_so_does_its_time(tmp_path: Path, decoder: OpenLimited) -> None:
     source = FileSource(
         str(write_clip(tmp_path / "clip.mp4", frames=10, fps=10)),
         options=SourceOptions(loop=True, start_s=0.2, end_s=0.5),
@@ -126,7 +126,7 @@ def test_close_ends_the_wait_for_a_frame_that_is_not_due(tmp_path: Path) -> None
 
 @BOTH
 @pytest.mark.parametrize("rotation", [0, 90, 180, -90])
-def test_a_turned_video_stands_upright(tmp_path: Path, decoder: OpenDecoder, rotation: int) -> None:
+def test_a_turned_video_stands_upright(tmp_path: Path, decoder: OpenLimited, rotation: int) -> None:
     if rotation and not hasattr(av.VideoStream, "set_display_rotation"):
         pytest.skip("this PyAV cannot write a turned video")
     (frame, *_) = _frames(write_clip(tmp_path / "clip.mp4", rotation=rotation), decoder)

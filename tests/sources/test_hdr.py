@@ -207,7 +207,7 @@ def test_ten_bits_of_sdr_are_shown_as_opencv_has_them(tmp_path: Path) -> None:
 
 
 def test_hdr_that_pyav_cannot_read_is_left_to_opencv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str) -> None:
+    def refuse(path: str, **_: object) -> None:
         raise SourceOpenError("unreadable or truncated", where=path)
 
     monkeypatch.setattr(pyav_decoder, "PyAvDecoder", refuse)

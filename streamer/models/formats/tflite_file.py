@@ -213,7 +213,29 @@ def _subgraph(subgraph: Table, codes: list[tuple[int, str]], buffers: list[memor
         _indexed(tensors, index, "tensor")
     for operator in found.operators:
         _check_wired(tensors, operator)
+    _check_written(found, variables={n for n, tensor in enumerate(subgraph.tables(0)) if tensor.number(5, "u1")})
     return found
+
+
+def _check_written(graph: Subgraph, *, variables: set[int]) -> None:
+    """Raise ValueError where an operator reads what nothing has written, or writes over what is there.
+
+    Operators run in their order. LiteRT 2.3 looks for neither, and reads where nothing is or writes into the file's
+    weights. variables: tensors that keep their values from one call to the next.
+    """
+    held = {n for n, tensor in enumerate(graph.tensors) if len(tensor.data) > 0}
+    known = {*graph.inputs, *held, *variables}
+    known |= {n for n, tensor in enumerate(graph.tensors) if tensor.size_bytes == 0 and tensor.shape is not None}
+    written = {*graph.inputs, *held} - variables
+    for operator in graph.operators:
+        if unread := [index for index in operator.inputs if index != -1 and index not in known]:
+            raise ValueError(f"tensor {unread[0]} is read before anything is in it")
+        if twice := [index for index in operator.outputs if index in written]:
+            raise ValueError(f"tensor {twice[0]} is written twice")
+        written.update(operator.outputs)
+        known.update(operator.outputs)
+    if missing := [index for index in graph.outputs if index not in known]:
+        raise ValueError(f"nothing writes its output, tensor {missing[0]}")
 
 
 def _check_wired(tensors: Sequence[Tensor], operator: Operator) -> None:
