@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,6 +89,7 @@ class Clips:
         self._event: Event | None = None
         self._events = 0
         self._files: list[Path] = []
+        self._finished_ns: dict[Path, int] = {}
         self._failure: SinkError | None = None
         self._failed_ns: int | None = None
         self._closed = False
@@ -229,6 +231,7 @@ class Clips:
             event.clip.close()
             event.path = event.clip.path
             self._files.append(event.path)
+            self._finished_ns[event.path] = time.monotonic_ns()
         except SinkError as error:
             self._fail(event, error)
             return
@@ -240,7 +243,7 @@ class Clips:
             self._failure = self._failure or error
             logger.error("event %d: %s", event.number, error)  # noqa: TRY400 - a sentence, not a traceback
         if self._live:
-            prune(self._keep, self._stem, beside=_BESIDE)
+            prune(self._keep, self._stem, beside=_BESIDE, made=self._finished_ns)
 
     def _tell(self, event: Event, clip: PacketFile) -> None:
         path = event.path.with_suffix(".json")

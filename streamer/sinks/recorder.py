@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -123,6 +124,7 @@ class Recorder:
         self._room_bytes = room_bytes
         self._written_before = 0
         self._paths: list[Path] = []
+        self._finished_ns: dict[Path, int] = {}
         self._segment: VideoFile | None = None
         self._segment_key: tuple[object, ...] = ()
         self._zero_s = self._last_s = 0.0
@@ -214,7 +216,7 @@ class Recorder:
         if frame.captured_ns - full.looked_ns < full.wait_ns:
             return False
         self._full = replace(full, looked_ns=frame.captured_ns)
-        prune(self._keep, self._path)
+        prune(self._keep, self._path, made=self._finished_ns)
         try:
             return self._room_bytes(self._path.parent) >= ENOUGH_ROOM_BYTES
         except OSError:
@@ -286,7 +288,8 @@ class Recorder:
             self._paths[-1] = segment.path
         path = printable(str(segment.path), limit=256)
         logger.info("recorded %d frames, %.2f s, in %s", segment.frames, segment.duration_s, path)
-        prune(self._keep, self._path)
+        self._finished_ns[segment.path] = time.monotonic_ns()
+        prune(self._keep, self._path, made=self._finished_ns)
 
     def _release(self) -> None:
         if self._file is not None:

@@ -6,7 +6,7 @@ Parts of what is live begin when the clock says so; those of a file after equal 
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,27 +83,41 @@ def stamped(path: Path, when: datetime) -> Path:
     return path.with_name(f"{path.stem}-{when:%Y%m%dT%H%M%S}{path.suffix}")
 
 
-def prune(keep: Keep, path: Path, *, beside: Sequence[str] = (), now: Callable[[], float] = time.time) -> None:
+def prune(
+    keep: Keep,
+    path: Path,
+    *,
+    beside: Sequence[str] = (),
+    made: Mapping[Path, int] | None = None,
+    now: Callable[[], float] = time.time,
+    monotonic_ns: Callable[[], int] = time.monotonic_ns,
+) -> None:
     """Remove the oldest of the files that are called like the parts of `path`, until what is left is within `keep`.
 
     Those of earlier runs count as well, what a run that did not end left behind included. The newest stays, however
     large it is. beside: endings of what belongs to a part and goes with it. What cannot be removed is told, and stays.
+    made: the parts of this run and when they were finished, by the monotonic clock. They are younger than all others,
+    whatever a wall clock that was set back since says.
     """
     if keep.bytes is None and keep.seconds is None:
         return
     ending = rf"(-\d{{3}})?(\.part(-\d{{3}})?)?{re.escape(path.suffix)}"
     pattern = re.compile(rf"{re.escape(path.stem)}-{_STAMP}{ending}")
     found: list[tuple[float, int, Path]] = []
+    finished_ns = {part.name: at_ns for part, at_ns in (made or {}).items()}
     for entry in _entries(path.parent):
         if pattern.fullmatch(entry.name):
             with suppress(OSError):  # it has just gone
                 whole = entry.stat()
                 if ".part" not in entry.name or now() - whole.st_mtime > _FORGOTTEN_S:
-                    found.append((whole.st_mtime, whole.st_size, entry))
-    found.sort()
+                    age_s = now() - whole.st_mtime
+                    if entry.name in finished_ns:
+                        age_s = (monotonic_ns() - finished_ns[entry.name]) / NS_PER_S
+                    found.append((age_s, whole.st_size, entry))
+    found.sort(key=lambda part: (part[2].name in finished_ns, -part[0], part[1:]))
     total_bytes = sum(size for _, size, _ in found)
-    for changed_s, size, entry in found[:-1]:
-        too_old = keep.seconds is not None and now() - changed_s > keep.seconds
+    for age_s, size, entry in found[:-1]:
+        too_old = keep.seconds is not None and age_s > keep.seconds
         too_much = keep.bytes is not None and total_bytes > keep.bytes
         if (too_old or too_much) and _remove(entry, beside):
             total_bytes -= size

@@ -145,6 +145,24 @@ class TestKeeping:
         prune(Keep(seconds=2.5 * 86_400), tmp_path / "cam.mp4", now=lambda: 1e9)
         assert self.files(tmp_path) == ["cam-20260103T000000.mp4", "cam-20260104T000000.mp4"]
 
+    def test_row_53_a_clock_that_is_set_back_does_not_make_new_parts_the_oldest(self, tmp_path: Path) -> None:
+        made = {}
+        for hour in range(3):
+            self.write(tmp_path, f"cam-20260101T{hour:02d}0000.mp4", age_s=60 * (3 - hour))
+        for minute, since_ns in ((1, 200), (2, 100)):  # an hour back, by the wall
+            self.write(tmp_path, f"cam-20251231T230{minute}00.mp4", age_s=3600 - minute)
+            made[tmp_path / f"cam-20251231T230{minute}00.mp4"] = 1000 - since_ns
+        prune(Keep(bytes=250), tmp_path / "cam.mp4", made=made, monotonic_ns=lambda: 1000)
+        assert self.files(tmp_path) == ["cam-20251231T230100.mp4", "cam-20251231T230200.mp4"]
+
+    def test_row_53_a_clock_that_is_set_forward_does_not_make_parts_of_this_run_old(self, tmp_path: Path) -> None:
+        parts = [tmp_path / f"cam-20260101T00{minute:02d}00.mp4" for minute in range(3)]
+        for part in parts:
+            self.write(tmp_path, part.name, age_s=3600)
+        made = dict.fromkeys(parts, 0)
+        prune(Keep(seconds=600), tmp_path / "cam.mp4", made=made, now=lambda: 1e9, monotonic_ns=lambda: 60 * 10**9)
+        assert self.files(tmp_path) == [part.name for part in parts]
+
     def test_nothing_else_is_touched(self, tmp_path: Path) -> None:
         others = [
             "cam.mp4",
