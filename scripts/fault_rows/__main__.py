@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scripts.fault_rows.machine import described
+from scripts.fault_rows.machine import at_load, described, load
 from scripts.fault_rows.page import PAGE, counted, write_page
 from scripts.fault_rows.running import Entry, run_tests
 from scripts.fault_rows.verdicts import Found, Judged, judge
@@ -152,7 +152,8 @@ def _document(judged: Sequence[Judged], entries: Sequence[Entry]) -> dict[str, A
         }
         for one in judged
     ]
-    return {"machine": described(), "summary": counted(judged), "rows": rows, "entries": list(entries)}
+    found = {"machine": described(), "load": load(), "summary": counted(judged)}
+    return found | {"rows": rows, "entries": list(entries)}
 
 
 def _written(rows: Sequence[Row], documents: Sequence[dict[str, Any]]) -> int:
@@ -161,7 +162,8 @@ def _written(rows: Sequence[Row], documents: Sequence[dict[str, Any]]) -> int:
     for document in documents:
         found.add(document["entries"])
     judged = [judge(row, [test for test in row.tests_up_to("soak") if test in found.entries], found) for row in rows]
-    write_page(judged, "; ".join(dict.fromkeys(document["machine"] for document in documents)))
+    machines = "; ".join(dict.fromkeys(document["machine"] for document in documents))
+    write_page(judged, f"{machines}, {at_load([document['load'] for document in documents])}")
     print(f"{PAGE}: {counted(judged)}", file=sys.stderr)
     return int(any(one.verdict == "FAIL" for one in judged))
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGES = ("opencv-python", "av", "tensorflow")
@@ -14,6 +15,17 @@ def described() -> str:
     versions = [f"{package} {importlib.metadata.version(package)}" for package in PACKAGES]
     parts = [f"{platform.system()} {platform.machine()}", f"{cpus} CPUs{_model()}", *_memory()]
     return ", ".join([*parts, f"Python {platform.python_version()}", *versions])
+
+
+def load() -> float:
+    """How many processes wanted to run at once, on the average of the last five minutes."""
+    return round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else 0.0
+
+
+def at_load(loads: Sequence[float]) -> str:
+    """Such as `at a load of 1 to 3`: how quiet it was at the end of each run."""
+    low, high = (f"{value:.0f}" for value in (min(loads), max(loads)))
+    return f"at a load of {low if low == high else f'{low} to {high}'}"
 
 
 def _model() -> str:

@@ -1,7 +1,9 @@
 """The program that runs the table of faults: every row is in it, and what it says of a row is true."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -169,6 +171,24 @@ def canned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
+def test_the_launcher_sets_up_and_passes_on_what_was_asked(tmp_path: Path) -> None:
+    scripts, binaries = tmp_path / "scripts", tmp_path / ".venv" / "bin"
+    scripts.mkdir()
+    binaries.mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "faults", scripts)
+    for path in (scripts / "setup", binaries / "python"):
+        path.write_text('#!/bin/sh\necho "$(basename "$0") $* in $PYTHONPATH"\n')
+        path.chmod(0o755)
+    done = subprocess.run(
+        [scripts / "faults", "--row", "7"],
+        env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["setup test in ", f"python -m scripts.fault_rows --row 7 in {tmp_path}"]
+
+
 def test_rows_that_are_asked_for_are_run_and_told(canned: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--row", "2,15", "--row", "57-58"]) == 0
     out = capsys.readouterr().out
@@ -228,6 +248,7 @@ def test_the_page_is_written_from_earlier_runs(
     assert "\nold\n" not in text
     assert "| 1.0 s | failed == injected | pass | `faults/test_rows_sources.py` |" in text
     assert "60 rows: 1 pass, 59 not run" in text
+    assert re.search(r"Measured on .*CPUs.*, at a load of \d", text)
     assert table([judged()], "a machine").count("| 7 |") == 1
 
 
