@@ -30,6 +30,15 @@ atexit.register(shutil.rmtree, os.environ["STREAMER_CACHE"], ignore_errors=True)
 _SYSTEM = (sys.prefix, sys.base_prefix, "/usr/", "/lib", "/dev/", "/proc/", "/sys/", "/etc/", "anon_inode:")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is run by hand is skipped, with what it takes."""
+    if "SOAK" in os.environ:
+        return
+    for item in items:
+        if marker := item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason=f"takes {marker.args[0]}: SOAK=1 runs it"))
+
+
 def shared(relative: str) -> Path:
     """A path below the folder of clips and models; skips the test where it is not there."""
     path = SHARED / relative

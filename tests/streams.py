@@ -1,5 +1,6 @@
 """Cameras on this machine's network: ffmpeg as their server, motion JPEG from a web server, and a proxy with faults."""
 
+import random
 import shutil
 import socket
 import subprocess
@@ -118,14 +119,17 @@ def mjpeg_server(port: int = 0, *, frames: int = 10**9, fps: float = 25.0) -> It
         server.server_close()
 
 
-Fault = Literal["", "swallow", "trickle", "reset", "corrupt", "silent"]
+Fault = Literal["", "swallow", "trickle", "reset", "corrupt", "lose", "silent"]
+
+TS_PACKET_BYTES = 188
 
 
 class Proxy:
     """Between a client and a server at `port`: passes bytes on, or does to them what `fault` says, at any moment.
 
     swallow: both sides think that they are connected. silent: not even the server is asked. trickle: a byte each tenth
-    of a second. reset: breaks off with RST. corrupt: one byte of `every` bytes is turned over.
+    of a second. reset: breaks off with RST. corrupt: one byte of `every` bytes is turned over. lose: so many bytes are
+    a packet of MPEG-TS that is left out, at random but the same each time.
     """
 
     def __init__(self, port: int, *, every: int = 2000) -> None:
@@ -133,6 +137,8 @@ class Proxy:
         self.connections = 0
         self._target = port
         self._every = every
+        self._chance = random.Random(every)
+        self._losing = False
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.05)
@@ -188,9 +194,12 @@ class Proxy:
                     continue
                 if self.fault == "trickle":
                     self._closing.wait(0.1)
-                elif self.fault == "corrupt":
+                whole = len(data)
+                if self.fault == "corrupt":
                     data = self._corrupted(data, passed)
-                passed += len(data)
+                elif self.fault == "lose":
+                    data = self._holed(data, passed)
+                passed += whole
                 given.sendall(data)
 
     def _corrupted(self, data: bytes, passed: int) -> bytes:
@@ -198,6 +207,16 @@ class Proxy:
         for at in range(-passed % self._every, len(broken), self._every):
             broken[at] ^= 0xFF
         return bytes(broken)
+
+    def _holed(self, data: bytes, passed: int) -> bytes:
+        """Without the packets that are lost; which ones is decided where they begin."""
+        kept = bytearray()
+        for at, byte in enumerate(data, passed):
+            if at % TS_PACKET_BYTES == 0:
+                self._losing = self._chance.random() < TS_PACKET_BYTES / self._every
+            if not self._losing:
+                kept.append(byte)
+        return bytes(kept)
 
 
 @contextmanager

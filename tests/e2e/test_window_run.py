@@ -15,6 +15,7 @@ import pytest
 
 from streamer.frame import Image
 from streamer.sources.synthetic import read_frame_number
+from tests.faults.figures import report
 from tests.sinks.scenes import decoded
 from tests.xvfb import PATIENCE_S, ROOT, environment, press, press_close_button, put_back, virtual_display
 
@@ -210,8 +211,10 @@ def test_row_49_the_button_that_closes_the_window_ends_the_run_with_0(display: s
             person.press("space")
             standing(person)
         person.press_close_button()
-        assert person.end() == 0
-        assert person.said.splitlines()[-1].endswith("window closed")
+        code = person.end()
+        closed = code == 0 and person.said.splitlines()[-1].endswith("window closed")
+        report(49, f"the window closed: exit {code}, the recording whole", line="clean stop, exit 0", passed=closed)
+        assert closed, person.said
         assert len(numbers_in(tmp_path / "out.mp4")) > 0
 
 

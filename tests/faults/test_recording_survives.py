@@ -13,6 +13,7 @@ from streamer.errors import SinkError
 from streamer.sinks import recorder as recorder_module
 from streamer.sinks.outfile import OutFile
 from streamer.sinks.recorder import Recorder
+from tests.faults.figures import report
 from tests.sinks.scenes import SCENES, Scene, decoded, grey, result, results
 
 LOST_S = 1.0
@@ -47,6 +48,8 @@ def test_kill_9_costs_the_last_second_at_most(tmp_path: Path, scene: Scene, fps:
     readable = decoded(tmp_path / "out.part.mp4")
     assert not (tmp_path / "out.mp4").exists()
     assert frame <= handed_in
+    lost_s = max(0.0, (handed_in - len(readable)) / fps)
+    report(44, f"{scene}: {{:.2f}} s lost", lost_s, line="readable >= frames - 1.5 s", passed=lost_s <= 1.5)
     assert len(readable) >= handed_in - LOST_S * fps
     assert [read.time for read in readable] == pytest.approx([i / fps for i in range(len(readable))], abs=1e-4)
 
@@ -127,7 +130,10 @@ def test_a_full_disk_keeps_nine_of_ten_frames(tmp_path: Path, limit_bytes: int) 
     assert "the disk is full" in said
     assert process.returncode == 0
     assert 100 < len(dots) < 2000
-    assert len(decoded(tmp_path / "out.mp4")) >= 0.9 * len(dots)
+    kept = len(decoded(tmp_path / "out.mp4"))
+    figure = "a limit of the file's size: {:.0f} % of the frames kept"
+    report(39, figure, 100 * kept / len(dots), line=">= 90 % of those written", passed=kept >= 0.9 * len(dots))
+    assert kept >= 0.9 * len(dots)
 
 
 def test_frames_of_another_size_are_all_kept(tmp_path: Path) -> None:
@@ -136,4 +142,6 @@ def test_frames_of_another_size_are_all_kept(tmp_path: Path) -> None:
         size_px = (160, 120) if index // 10 % 2 == 0 else (80, 60)
         recorder.write(result(grey(index, size_px=size_px), index, pts_s=index / 10, epoch=index // 10))
     recorder.close()
-    assert [len(decoded(path)) for path in recorder.recorded_files] == [10, 10, 10, 10]
+    kept = [len(decoded(path)) for path in recorder.recorded_files]
+    report(41, f"{sum(kept)} of 40 readable, {len(kept)} files", line="recorded == sent", passed=sum(kept) == 40)
+    assert kept == [10, 10, 10, 10]

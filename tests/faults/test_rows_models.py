@@ -31,6 +31,7 @@ from tests import tflite_models
 from tests.e2e.child import DescribedDetector
 from tests.e2e.test_signals import Run
 from tests.faults.conftest import Streamer
+from tests.faults.figures import report
 from tests.frozen_graphs import api_graph, graph_with_loop, save_graph, unfrozen_graph
 from tests.keras_models import save_keras
 from tests.model_forms import FORMS, keras_detector
@@ -72,7 +73,9 @@ def test_row_26_a_model_that_is_not_there_is_told_before_a_camera_is_opened(
     began_ns = time.perf_counter_ns()
     ended = streamer("0", "--model", f"none{ending}", "--no-show")
     took_s = (time.perf_counter_ns() - began_ns) / 1e9
-    print(f"row 26: {took_s * 1000:.0f} ms from the command line to the end")
+    well = took_s < 1 and ended.code == 4 and streamer.opened == []
+    figure = "{:.0f} ms from the command line to exit 4, no camera opened"
+    report(26, figure, took_s * 1000, line="before a camera opens, < 1 s after TensorFlow's import", passed=well)
     assert ended.code == 4
     assert len(ended.errors) == len(ended.err.splitlines()) == 1
     assert f"none{ending}: " in ended.errors[0]
@@ -83,9 +86,11 @@ def test_row_26_a_model_that_is_not_there_is_told_before_a_camera_is_opened(
 def test_row_27_fifty_damaged_models_end_no_process(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.faults.mutations_child", str(tmp_path), "0", "50"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55, check=False)
-    assert done.returncode == 0, (done.stdout[-300:], done.stderr[-300:])
     codes = [line.split()[1] for line in done.stdout.splitlines()]
-    print(f"row 27: {codes.count('4')} refused, {codes.count('0')} harmless, exit {done.returncode}")
+    lived = done.returncode == 0 and len(codes) == 50
+    figure = f"50 graphs of a SavedModel: {codes.count('4')} refused, {codes.count('0')} harmless"
+    report(27, figure, line="0 aborts", passed=lived)
+    assert done.returncode == 0, (done.stdout[-300:], done.stderr[-300:])
     assert len(codes) == 50
     assert set(codes) <= {"0", "4"}
     assert codes.count("4") >= 30
@@ -97,7 +102,9 @@ def test_row_27_damage_to_any_part_of_any_form_is_one_line(tmp_path: Path) -> No
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55, check=False)
     assert done.returncode == 0, (done.stdout[-300:], done.stderr[-300:])
     outcomes = [line.split("\t") for line in done.stdout.splitlines()]
-    print(f"row 27: {len(outcomes)} damaged files of {len(FORMS)} forms, exit {done.returncode}")
+    refused = sum(outcome[3:] == ["4", "1"] for outcome in outcomes)
+    figure = f"files of {len(FORMS)} forms: {refused} of {len(outcomes)} refused in one line"
+    report(27, figure, line="0 aborts", passed=refused == len(outcomes))
     assert {form for form, *_ in outcomes} == set(FORMS)
     assert [outcome for outcome in outcomes if outcome[3:] != ["4", "1"]] == []
 
@@ -107,6 +114,7 @@ def test_row_28_a_model_without_its_variables_ends_with_4(streamer: Streamer) ->
     streamer.detector = None
     shutil.rmtree(save_constant(streamer.folder / "m") / "variables")
     ended = streamer("test:", "--model", "m", "--no-show")
+    report(28, f"exit {ended.code}, {len(ended.errors)} line", line="exit 4", passed=ended.code == 4)
     assert ended.code == 4
     assert len(ended.errors) == 1
     assert "damaged or incomplete" in ended.errors[0]
@@ -123,7 +131,8 @@ def test_row_29_each_wrong_signature_has_a_text_of_its_own(streamer: Streamer) -
         assert ended.code == 4
         (error,) = ended.errors
         texts.add(error)
-    print(f"row 29: {len(texts)} texts of {len(UNREADABLE)}")
+    distinct = len(texts) == len(UNREADABLE)
+    report(29, f"SavedModels: {len(texts)} texts of {len(UNREADABLE)}", line="6/6 texts", passed=distinct)
     assert len(texts) == len(UNREADABLE)
 
 
@@ -166,6 +175,8 @@ def test_row_29_what_is_no_detector_is_told_in_every_form(
 ) -> None:
     streamer.detector = None
     ended = streamer("0", "--model", save(streamer.folder), "--no-show", *flags)
+    told = ended.code == code and any(text in error for error in ended.errors)
+    report(29, "other forms: told in one line", line="each told", passed=told)
     assert ended.code == code
     (error,) = ended.errors
     assert text in error
@@ -189,7 +200,8 @@ def test_row_30_rows_that_are_not_finite_cost_nothing_to_draw(tmp_path: Path) ->
     detector = load_detector(save_constant(tmp_path / "m", boxes=boxes, scores=scores, classes=np.ones(76)))
     (found,) = detector.detect([IMAGE])
     p99_ms = np.percentile(took_ms(lambda: draw(IMAGE, found, detector.labels), times=200), 99)
-    print(f"row 30: {len(found)} of 76 rows kept, {found.rejected} counted out; overlay p99 {p99_ms:.2f} ms")
+    figure = f"{found.rejected} of 76 rows counted out, overlay p99 {{:.1f}} ms"
+    report(30, figure, float(p99_ms), line="dropped and counted, p99 < 5 ms", passed=bool(p99_ms < 5))
     assert len(found) >= 16
     assert len(found) + found.rejected == 76
     assert np.isfinite(found.boxes).all()
@@ -207,7 +219,8 @@ def test_row_31_ten_thousand_wild_rows_are_drawn_inside(tmp_path: Path) -> None:
     for found in (by_model, by_hand):
         x1, y1, x2, y2 = found.boxes.T
         inside = (x1 >= 0) & (y1 >= 0) & (x1 < x2) & (y1 < y2) & (x2 <= 640) & (y2 <= 480)
-        print(f"row 31: {inside.mean():.0%} of {len(found)} boxes inside, {found.rejected} rows counted out")
+        figure = f"{inside.mean():.0%} of {len(found)} boxes inside, of 10,000 rows {found.rejected} counted out"
+        report(31, figure, line="100 % inside", passed=bool(inside.all()))
         assert inside.all()
         for start in range(0, len(found), 100):
             assert draw(IMAGE, found[start : start + 100], Labels()).shape == IMAGE.shape
@@ -223,12 +236,16 @@ def test_row_32_class_ids_that_the_labels_do_not_know_have_a_number(tmp_path: Pa
     lines = JsonLines(tmp_path / "o.jsonl", labels=detector.labels)
     source = ScriptedSource(5, size_px=SIZE_PX)
     sinks: list[Sink] = [lines, ListSink()]
-    report = Pipeline(source, detector, sinks, draw=lambda frame, seen: draw(frame.image, seen, detector.labels)).run()
-    assert report.ledger.inferred == 5
-    assert report.ledger.failed == 0
-    for line in (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines():
-        labels = [seen["label"] for seen in json.loads(line)["detections"]]
-        assert labels == ["person", "#17", "car", "car", "#90"]
+    run = Pipeline(source, detector, sinks, draw=lambda frame, seen: draw(frame.image, seen, detector.labels)).run()
+    assert run.ledger.inferred == 5
+    assert run.ledger.failed == 0
+    told = [
+        [seen["label"] for seen in json.loads(line)["detections"]]
+        for line in (tmp_path / "o.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    right = told == [["person", "#17", "car", "car", "#90"]] * 5
+    report(32, f"{run.ledger.failed} exceptions in 5 frames, unknown ids are #17", line="0 IndexError", passed=right)
+    assert right, told
 
 
 def test_row_33_a_hundred_thousand_detections_cost_no_second_frame(
@@ -262,7 +279,9 @@ def test_row_33_a_hundred_thousand_detections_cost_no_second_frame(
 
     monkeypatch.setattr(detector._loaded.graph, "run", flooded)
     found, flooded_ms = frame(), wall_ms()
-    print(f"row 33: a frame takes {normal_ms:.1f} ms, with {rows} rows {flooded_ms:.1f} ms ({len(found)} kept)")
+    ratio = flooded_ms / normal_ms
+    figure = "a frame of SSD-MobileNetV2: {:.0f} ms, with 100,000 rows and --max-det 300 {:.0f} ms, {:.1f} times"
+    report(33, figure, normal_ms, flooded_ms, ratio, line="cap 300, < 2 times", passed=ratio < 2 and len(found) == 300)
     assert len(found) == 300
     np.testing.assert_array_equal(found.scores, np.sort(scores)[::-1][:300])
     assert flooded_ms < 20 * normal_ms
@@ -278,6 +297,8 @@ def test_row_34_a_model_that_raises_on_one_frame_costs_one_frame(tmp_path: Path)
     detector = load_detector(save_constant(tmp_path / "m", fail_at_call=2 + 51), input_size_px=(64, 48))
     sink = ListSink()
     ledger = Pipeline(ScriptedSource(100), detector, [sink]).run().ledger
+    figure = f"{ledger.failed} failed, {ledger.recorded} of 100 recorded"
+    report(34, figure, line="failed == 1", passed=ledger.failed == 1 and ledger.recorded == 100)
     assert (ledger.failed, ledger.inferred, ledger.recorded) == (1, 99, 100)
     assert [result.failed for result in sink.results].index(True) == 50
     assert sink.indexes == list(range(100))
@@ -287,8 +308,10 @@ def test_row_34_a_model_that_raises_on_one_frame_costs_one_frame(tmp_path: Path)
 def test_row_34_a_model_that_always_raises_ends_with_4(streamer: Streamer) -> None:
     streamer.detector = DescribedDetector(raise_at=frozenset(range(20, 1000)))
     ended = streamer("test:frames=200,live=no", "out.mp4", "--no-show", "--summary", "run.json")
+    said = "30 frames in a row" in ended.errors[-1]
+    report(34, f"always: exit {ended.code} after 30 in a row", line="exit 4", passed=said and ended.code == 4)
     assert ended.code == 4
-    assert "30 frames in a row" in ended.errors[-1]
+    assert said
     assert ended.summary["ledger"]["failed"] == 30
     assert ended.summary["ledger"]["balanced"]
 
@@ -316,7 +339,10 @@ def test_row_35_an_inference_that_hangs_is_said_and_nothing_piles_up(tmp_path: P
         grown_mb = resident_mb(run.process.pid) - before_mb
         run.process.send_signal(signal.SIGINT)
         code, took_s = run.end(timeout_s=30)
-    print(f"row 35: said after {warned_s:.1f} s; {grown_mb:+.1f} MB in 80 frames; ended {took_s:.1f} s after Ctrl-C")
+    figure = "said after {:.1f} s; {:+.1f} MB in 80 frames; ended {:.1f} s after Ctrl-C"
+    flat = grown_mb < 3 * frame_mb
+    line = "quit <= 6 s, memory flat (< 3 frames)"
+    report(35, figure, warned_s, grown_mb, took_s, line=line, passed=took_s <= 6 and flat)
     assert code == 130
     assert grown_mb < 80 * frame_mb / 2
     ledger = json.loads(run.summary.read_text())["ledger"]

@@ -3,8 +3,9 @@
 51, the death of threads, is in test_thread_death.py.
 """
 
-import gc
-import os
+import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from streamer.sinks.recorder import Recorder
 from streamer.sources.file import FileSource
 from streamer.sources.synthetic import SyntheticSource, read_frame_number
 from tests.fakes import FakeDetector
+from tests.faults.figures import report
 from tests.sinks.scenes import decoded
+from tests.xvfb import ROOT
 
 STARTS = 200
 
@@ -54,46 +57,24 @@ def test_row_52_a_file_that_ends_behind_a_full_queue_is_recorded_to_its_last_fra
     numbers = [
         read_frame_number(frame.to_ndarray(format="bgr24").astype(np.uint8)) for frame in decoded(tmp_path / "out.mp4")
     ]
-    print(f"row 52: {len(numbers)}/100 recorded, in order: {numbers == list(range(100))}; peak depth {lane.peak_depth}")
+    whole = numbers == list(range(100))
+    figure = f"{len(numbers)}/100 recorded, {'in order' if whole else 'out of order'}, {lane.peak_depth} waited"
+    report(52, figure, line="100/100, in order", passed=whole)
     assert lane.peak_depth == lane.capacity
     assert recorder.read_meanwhile == 12
     assert numbers == list(range(100))
     assert (ledger.produced, ledger.inferred, ledger.recorded, ledger.dropped) == (100, 100, 100, 0)
 
 
-def resident_mb() -> float:
-    """Megabytes of memory that this process has."""
-    gc.collect()
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_row_55_two_hundred_starts_leave_no_thread_no_file_and_no_memory(tmp_path: Path) -> None:
-    clip = numbered_clip(tmp_path / "in.mp4", frames=10)
-
-    def start(number: int) -> None:
-        out = tmp_path / f"{number}.mp4"
-        source = FileSource(str(clip))
-        detector = FakeDetector(on_detect=lambda seen: pipeline.stop() if seen == 5 and number % 2 else None)
-        pipeline = Pipeline(source, detector, [Recorder(out)])
-        ledger = pipeline.run().ledger
-        assert ledger.balanced
-        assert ledger.recorded == ledger.produced >= 6
-        out.unlink()
-
-    for number in range(20):  # until the memory of whatever ran before has been given back
-        start(number)
-    before_mb, threads, files = resident_mb(), threading.active_count(), open_files()
-    for number in range(STARTS):
-        start(number)
-    grown_mb = resident_mb() - before_mb
-    now = threading.active_count(), open_files()
-    print(f"row 55: {STARTS} starts: {grown_mb:+.1f} MB, threads {threads} -> {now[0]}, files {files} -> {now[1]}")
-    assert now == (threads, files)
+    command = [sys.executable, "-m", "tests.faults.restarts_child", str(tmp_path), str(STARTS)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=55, check=False)
+    assert done.returncode == 0, done.stderr
+    grown_mb, threads, files = json.loads(done.stdout)
+    figure = f"{STARTS} starts: {{:+.1f}} MB, threads {threads:+}, descriptors {files:+}"
+    line = "< +20 MB, threads and descriptors +0"
+    report(55, figure, grown_mb, line=line, passed=grown_mb < 20 and (threads, files) == (0, 0))
+    assert (threads, files) == (0, 0)
     assert grown_mb < 200

@@ -25,6 +25,7 @@ from streamer.sources.synthetic import SyntheticSource, read_frame_number
 from tests.e2e.test_signals import readable_frames
 from tests.fakes import FakeDetector
 from tests.faults.conftest import Streamer
+from tests.faults.figures import report
 from tests.rooms import ListSink, ScriptedSource
 from tests.sinks.scenes import decoded
 from tests.xvfb import ROOT, environment
@@ -62,10 +63,14 @@ def test_row_39_on_a_full_disk_the_rest_goes_on_and_the_recording_when_there_is_
     with errors.open("wb") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, cwd=ROOT)
     try:
+        size_bytes, grown_s, said_s = 0, time.monotonic(), 0.0
         for said in ("it goes on when there is room", "there is room again"):
             while said not in errors.read_text():
                 assert process.poll() is None, errors.read_text()
+                if (now_bytes := sum(path.stat().st_size for path in small_disk.glob("out*"))) != size_bytes:
+                    size_bytes, grown_s = now_bytes, time.monotonic()
                 time.sleep(0.01)
+            said_s = said_s or time.monotonic() - grown_s
             filler.unlink(missing_ok=True)
         frames = (tmp_path / "o.jsonl").read_bytes().count(b"\n")
         while (tmp_path / "o.jsonl").read_bytes().count(b"\n") < frames + 30:
@@ -78,7 +83,11 @@ def test_row_39_on_a_full_disk_the_rest_goes_on_and_the_recording_when_there_is_
     ledger = json.loads((tmp_path / "o.json").read_text())["ledger"]
     lines = (tmp_path / "o.jsonl").read_bytes().count(b"\n")
     kept = [len(decoded(path)) for path in sorted(small_disk.glob("out*.mp4"), key=lambda path: path.stat().st_mtime)]
-    print(f"row 39: {ledger['recorded']} of {lines} frames recorded, {kept} readable, the table has every line")
+    lost = ledger["produced"] - ledger["dropped"] - lines
+    figure = f"a small disk: {sum(kept)} of {ledger['recorded']} frames readable, the table lost {lost}"
+    share = sum(kept) / ledger["recorded"]
+    report(39, figure, line=">= 90 % of those written, other sinks lose 0", passed=share >= 0.9 and lost == 0)
+    report(39, "said {:.1f} s after the last byte that fitted", said_s, line="<= 2 s", passed=said_s <= 2)
     assert process.returncode == 130
     assert lines == ledger["produced"] - ledger["dropped"]
     assert len(kept) == 2
@@ -99,8 +108,13 @@ def test_row_40_a_place_that_cannot_be_written_is_told_before_a_camera_is_opened
     }[case]
     if case == "read-only" and not Path("/sys/kernel").is_dir():
         pytest.skip("needs sysfs")
-    for flag in ([place], ["--record", place], *([f"--{name}", place] for name in ("jsonl", "csv", "coco", "mot"))):
-        ended = streamer("0", *flag, "--no-show")
+    flags = ([place], ["--record", place], *([f"--{name}", place] for name in ("jsonl", "csv", "coco", "mot")))
+    runs = [streamer("0", *flag, "--no-show") for flag in flags]
+    refused = sum(ended.code == 5 for ended in runs)
+    untouched = (streamer.folder / "exists.mp4").read_text() == "mine" and streamer.opened == []
+    figure = f"{case}: {refused} of {len(runs)} outputs refused with 5"
+    report(40, figure, line="4/4, exit 5, before capture", passed=refused == len(runs) and untouched)
+    for ended in runs:
         assert ended.code == 5
         assert len(ended.errors) == 1
         assert place in ended.errors[0]
@@ -118,7 +132,8 @@ def test_row_41_frames_of_another_size_are_all_recorded(tmp_path: Path) -> None:
         for path in recorder.recorded_files
         for frame in decoded(path)
     ]
-    print(f"row 41: {ledger.recorded} of 90 recorded, {len(numbers)} readable, {len(recorder.recorded_files)} files")
+    figure = f"{ledger.recorded} of 90 recorded, {len(numbers)} readable, {len(recorder.recorded_files)} files"
+    report(41, figure, line="recorded == sent", passed=numbers == list(range(90)))
     assert ledger.recorded == 90
     assert numbers == list(range(90))
 
@@ -129,6 +144,8 @@ def test_row_42_a_missing_encoder_is_told_before_a_model_is_loaded(
 ) -> None:
     monkeypatch.setattr("streamer.sinks.encoders.ENCODERS", {"h264": ("ZZZZ",)})
     ended = streamer("test:", "out.mp4", "--no-show")
+    clear = ended.code == 5 and "no ZZZZ encoder" in ended.errors[-1]
+    report(42, f"exit {ended.code}, the encoder is named", line="falls back or clear error", passed=clear)
     assert ended.code == 5
     assert len(ended.errors) == 1
     assert "no ZZZZ encoder" in ended.errors[0]
@@ -138,16 +155,16 @@ def test_row_42_a_missing_encoder_is_told_before_a_model_is_loaded(
 
 @pytest.mark.slow
 def test_row_47_live_the_newest_wins_and_every_drop_is_counted() -> None:
-    frames = 150
+    frames = 80
     slow, healthy = ListSink(on_write=slowly, name="slow"), ListSink(name="healthy")
     source = ScriptedSource(frames, live=True, interval_s=0.01, size_px=(1920, 1080))
     pipeline = Pipeline(source, FakeDetector(), [slow, healthy], draw=lambda frame, _seen: frame.image.copy())
-    report = pipeline.run()
-    dropped = report.sinks[0].dropped
+    run = pipeline.run()
+    dropped = run.sinks[0].dropped
     lane = pipeline._lanes[0].channel
-    print(
-        f"row 47: live: {frames} = {slow.written} kept + {dropped} dropped, peak {lane.peak_depth} of {lane.capacity}"
-    )
+    figure = f"live: {frames} = {slow.written} kept + {dropped} dropped, depth {lane.peak_depth} of {lane.capacity}"
+    counted = slow.written + dropped == frames and lane.peak_depth <= lane.capacity
+    report(47, figure, line="depth <= capacity, drops counted", passed=counted)
     assert healthy.indexes == list(range(frames))
     assert slow.written + dropped == frames
     assert dropped > 0
@@ -155,14 +172,15 @@ def test_row_47_live_the_newest_wins_and_every_drop_is_counted() -> None:
     waited = slow.indexes[-lane.peak_depth :]
     assert waited == list(range(frames - len(waited), frames))
     assert 0 < lane.peak_depth <= lane.capacity
-    assert report.ledger.balanced
-    assert not report.errors
-    assert not report.abandoned
+    assert run.ledger.balanced
+    assert not run.errors
+    assert not run.abandoned
 
 
 @pytest.mark.slow
 def test_row_47_a_file_waits_for_its_slowest_sink() -> None:
-    source, ahead = ScriptedSource(40), list[int]()
+    frames = 25
+    source, ahead = ScriptedSource(frames), list[int]()
 
     def slowly_and_watch(number: int) -> None:
         slowly(number)
@@ -170,13 +188,15 @@ def test_row_47_a_file_waits_for_its_slowest_sink() -> None:
 
     slow, healthy = ListSink(on_write=slowly_and_watch), ListSink()
     pipeline = Pipeline(source, FakeDetector(), [slow, healthy])
-    report = pipeline.run()
+    run = pipeline.run()
     lane = pipeline._lanes[0].channel
-    print(
-        f"row 47: file: 40 of 40 in order, read at most {max(ahead)} ahead, peak {lane.peak_depth} of {lane.capacity}"
+    kept = slow.indexes == healthy.indexes == list(range(frames))
+    figure = (
+        f"file: {slow.written} of {frames}, read at most {max(ahead)} ahead, depth {lane.peak_depth} of {lane.capacity}"
     )
-    assert slow.indexes == healthy.indexes == list(range(40))
-    assert [sink.dropped for sink in report.sinks] == [0, 0]
+    report(47, figure, line="depth <= capacity, back-pressure", passed=kept and lane.peak_depth <= lane.capacity)
+    assert kept
+    assert [sink.dropped for sink in run.sinks] == [0, 0]
     assert lane.peak_depth <= lane.capacity
     assert max(ahead) < 20
 
@@ -223,13 +243,16 @@ def test_row_48_a_sink_that_never_answers_is_left_behind(tmp_path: Path, ended_b
         if ended_by == "signal":
             process.send_signal(signal.SIGINT)
         assert process.wait(40) == code, (tmp_path / "stderr.txt").read_text()
+        took_s = time.monotonic() - began_s
     said = (tmp_path / "stderr.txt").read_text()
-    report = json.loads(summary.read_text())
-    print(f"row 48: ended by the {ended_by}: {time.monotonic() - began_s:.2f} s, exit {code}")
+    ledger = json.loads(summary.read_text())["ledger"]
+    figure = f"ended by the {ended_by}: {{:.1f}} s, exit {code}, {ledger['recorded']} of {ledger['produced']} recorded"
+    whole = ledger["recorded"] == ledger["produced"]
+    report(48, figure, took_s, line="exit <= 6.5 s, others unaffected", passed=took_s <= 6.5 and whole)
     assert "left behind" in said
-    assert report["ledger"]["balanced"]
-    assert readable_frames(video) == report["ledger"]["recorded"] == report["ledger"]["produced"] > 20
-    assert said.splitlines()[-1].startswith(f"streamer: {report['ledger']['produced']} produced")
+    assert ledger["balanced"]
+    assert readable_frames(video) == ledger["recorded"] == ledger["produced"] > 20
+    assert said.splitlines()[-1].startswith(f"streamer: {ledger['produced']} produced")
 
 
 @pytest.mark.parametrize("display", [None, ":99999"])
@@ -242,6 +265,8 @@ def test_row_49_without_a_display_only_an_explicit_wish_for_one_is_an_error(
     done = subprocess.run(
         command, cwd=ROOT, env=environment(display), capture_output=True, text=True, timeout=40, check=False
     )
+    clear = done.returncode == code and "Traceback" not in done.stderr
+    report(49, "no display: exit 5 with --show, else said and on", line="exit 5, message", passed=clear)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     said = [line for line in done.stderr.splitlines() if "no window" in line]

@@ -24,6 +24,7 @@ from streamer.sources.options import SourceOptions
 from tests.clips import MAX_FRAMES, number_of, numbered_image, write_clip, write_picture
 from tests.fakes import FakeDetector
 from tests.faults.conftest import Streamer
+from tests.faults.figures import report
 from tests.rooms import ListSink
 from tests.saved_models import save_red_finder
 from tests.sinks.scenes import decoded
@@ -51,6 +52,8 @@ def test_row_02_frames_without_a_picture_are_counted_and_the_run_goes_on() -> No
         images[number] = bad
     sink = ListSink()
     ledger = run_to_the_loss(images, FakeDetector(), sink).ledger
+    same = ledger.failed == len(injected)
+    report(2, f"{ledger.failed} failed of {len(injected)}", line="failed == injected", passed=same)
     assert ledger.failed == len(injected)
     assert ledger.produced == MAX_FRAMES
     assert sink.indexes == [number for number in range(MAX_FRAMES) if number not in injected]
@@ -95,7 +98,7 @@ def test_row_03_another_size_than_was_asked_for_is_used_and_its_boxes_are_right(
     (warning,) = [record.getMessage() for record in caplog.records if "asked for" in record.getMessage()]
     assert f"gives width {size_px[0]}, height {size_px[1]}" in warning
     worst_px = off_px(sink)
-    print(f"row 3: {size_px[0]}x{size_px[1]} instead of 1280x720: boxes at most {worst_px:.2f} px off")
+    report(3, "boxes at most {:.2f} px off", worst_px, line="<= 1 px", passed=worst_px <= 1)
     assert worst_px <= 1.0
 
 
@@ -110,7 +113,9 @@ def test_row_04_another_size_in_mid_stream_is_another_file_and_its_boxes_are_rig
     assert ledger.recorded == 2 * 24
     assert ledger.failed == 0
     worst_px = off_px(sink)
-    print(f"row 4: boxes at most {worst_px:.2f} px off on both sides of the change")
+    files = len(recorder.recorded_files)
+    figure = f"a camera: {files} files, 24 of 24 frames, boxes {worst_px:.2f} px off"
+    report(4, figure, line="2 segments readable, 0 exceptions", passed=files == 2 and worst_px <= 1)
     assert worst_px <= 1.0
 
 
@@ -124,15 +129,20 @@ def test_row_04_two_transport_streams_in_one_file_lose_no_frame(streamer: Stream
     capture.release()
     ended = streamer("both.ts", "out.mp4", "--no-show", "--summary", "run.json")
     assert ended.code == 0
+    kept = sum(len(decoded(Path(path))) for path in ended.summary["recorded"])
+    well = kept == readable and ended.summary["ledger"]["failed"] == 0
+    report(4, f"a.ts|b.ts: {kept} of {readable} frames", line="0 exceptions", passed=well)
     assert ended.summary["ledger"]["recorded"] == readable == 24
-    assert sum(len(decoded(Path(path))) for path in ended.summary["recorded"]) == readable
+    assert kept == readable
 
 
 def test_row_04_a_pattern_that_changes_size_is_recorded_in_two_files(streamer: Streamer) -> None:
     ended = streamer("test:frames=40,live=no,resize@20=320x240", "out.mp4", "--no-show", "--summary", "run.json")
     assert ended.code == 0
     assert ended.summary["recorded"] == ["out.mp4", "out-002.mp4"]
-    assert [len(decoded(Path(path))) for path in ended.summary["recorded"]] == [20, 20]
+    kept = [len(decoded(Path(path))) for path in ended.summary["recorded"]]
+    report(4, f"a pattern: {kept} frames in its files", line="2 segments readable", passed=kept == [20, 20])
+    assert kept == [20, 20]
 
 
 def test_row_15_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
@@ -144,7 +154,8 @@ def test_row_15_a_missing_file_is_told_at_once(tmp_path: Path) -> None:
         with pytest.raises(Exception, match=r"missing\.mp4: no such file"):
             open_source(str(missing))
         took_ms.append((time.perf_counter_ns() - began_ns) / 1e6)
-    print(f"row 15: {max(took_ms):.2f} ms at most, {sorted(took_ms)[10]:.2f} ms as a rule")
+    figure = "{:.2f} ms, {:.2f} ms at most"
+    report(15, figure, sorted(took_ms)[10], max(took_ms), line="< 100 ms", passed=max(took_ms) < 100)
     assert max(took_ms) < 1000
 
 
@@ -158,13 +169,20 @@ REFUSED = [
 ]
 
 
+ROWS = {15: ("missing", "nnn"), 16: ("folder",), 17: ("empty",), 18: ("half", "noise"), 20: ("sound", "none")}
+"""Which row a file is, by how its name begins; all others are of 21."""
+
+
 @pytest.mark.allow_error_logs
 @pytest.mark.parametrize(("name", "make", "reason"), REFUSED, ids=[repr(name[:12]) for name, _, _ in REFUSED])
-def test_rows_15_to_21_what_is_no_video_ends_with_3_before_a_model_is_loaded(
+def test_rows_15_16_17_18_20_21_what_is_no_video_ends_with_3_before_a_model_is_loaded(
     name: str, make: Callable[[Path], object], reason: str, streamer: Streamer
 ) -> None:
     make(streamer.folder / name)
     ended = streamer(streamer.folder / name, "out.mp4", "--no-show")
+    row = next((row for row, names in ROWS.items() if name.startswith(names)), 21)
+    told = ended.code == 3 and reason in ended.errors[-1]
+    report(row, f'exit {ended.code}, "{reason}"', line="exit 3, told", passed=told)
     assert ended.code == 3
     (error,) = ended.errors
     assert reason in error
@@ -190,7 +208,9 @@ def test_row_19_a_damaged_file_is_run_to_its_last_good_frame_and_ends_with_0(str
     ended = streamer(clip, "out.mp4", "--no-show", "--summary", "run.json")
     ledger = ended.summary["ledger"]
     warnings = [line for line in ended.err.splitlines() if line.startswith("streamer: warning: ")]
-    print(f"row 19: .{ending}: OpenCV reads {readable} of {MAX_FRAMES}, streamer {ledger['produced']}: {warnings}")
+    figure = f".{ending}: {ledger['produced']} frames, OpenCV reads {readable} of {MAX_FRAMES}, {len(warnings)} warning"
+    same = ledger["produced"] == readable and len(warnings) == 1 and ended.code == 0
+    report(19, figure, line="equal, warned, exit 0", passed=same)
     assert ended.code == 0
     assert ledger["produced"] == readable > 0
     assert ledger["recorded"] == len(decoded(Path("out.mp4"))) == readable - ledger["failed"]

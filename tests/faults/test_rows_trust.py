@@ -22,6 +22,7 @@ from streamer.models.safety.checks import concerns
 from tests import tflite_models
 from tests.conftest import shared
 from tests.faults.conftest import Ended, Streamer
+from tests.faults.figures import report
 from tests.frozen_graphs import save_graph
 from tests.hostile_models import (
     DEEDS,
@@ -58,7 +59,10 @@ def test_row_36_a_hostile_model_is_refused_before_anything_of_it_runs(streamer: 
         assert DEEDS[deed][1].split(": ")[1] in error
         assert "--trust-model" in error
     assert streamer.opened == []
-    print(f"row 36: {len(HOSTILE)} of {len(HOSTILE)} refused, {left} files left")
+    refused = len(HOSTILE)
+    report(
+        36, f"SavedModels: {refused} of {refused} refused, {left} files", line="all refused, 0 files", passed=left == 0
+    )
     assert left == 0
 
 
@@ -78,6 +82,8 @@ def test_row_36_a_hostile_frozen_graph_is_refused(
     error = only_error(streamer("0", "--model", model, "--no-show"), 4)
     assert f"{operation} in the main graph" in error
     assert "--trust-model" in error
+    left = len(traces(canary))
+    report(36, f"frozen graphs: refused, {left} files", line="all refused, 0 files", passed=left == 0)
     assert traces(canary) == []
     assert streamer.opened == []
 
@@ -90,6 +96,7 @@ def test_row_36_a_tflite_file_with_other_operations_is_refused(operation: str, s
     model.write_bytes(tflite_models.with_custom_operator(tflite_models.network(), operation))
     assert operation in only_error(streamer("0", "--model", model, "--no-show"), 4)
     assert "--trust-model" not in only_error(streamer("0", "--model", model, "--no-show", "--trust-model"), 4)
+    report(36, "TFLite files: refused", line="all refused", passed=streamer.opened == [])
     assert streamer.opened == []
 
 
@@ -120,7 +127,9 @@ def test_row_36_real_models_raise_no_false_alarm() -> None:
     began_s = time.monotonic()
     alarms = {path.name: found for path in (*folders, *files) if (found := concerns(recognise(path)))}
     took_s = time.monotonic() - began_s
-    print(f"row 36: {len(alarms)} false alarms on {len(folders) + len(files)} real models, {took_s:.1f} s")
+    print(f"{took_s:.1f} s for all")
+    figure = f"{len(alarms)} false alarms on {len(folders) + len(files)} real models"
+    report(36, figure, line="0 false alarms", passed=not alarms)
     assert len(folders) + len(files) >= 10
     assert alarms == {}
 
@@ -134,8 +143,10 @@ def test_row_37_a_lambda_runs_only_where_it_is_trusted(ending: str, streamer: St
     error = only_error(streamer("0", "--model", model, "--no-show"), 4)
     assert "Lambda 'deed'" in error
     assert "--trust-model" in error
+    left = len(traces(canary))
     assert traces(canary) == []
     ended = streamer("test:frames=2,live=no", "--model", model, "--no-show", "--trust-model")
+    report(37, f"a Lambda: refused, {left} files", line="refused unless --trust-model", passed=left == 0)
     assert ended.code == 0
     assert "the model is trusted, though it contains parts that run Python code" in ended.err
     assert traces(canary) == ["canary"]
@@ -158,6 +169,7 @@ def test_row_37_a_pickle_is_never_read(ending: str, streamer: Streamer) -> None:
     canary, model = streamer.folder / "canary", streamer.folder / f"m{ending}"
     model.write_bytes(pickle.dumps(Bomb(canary)))
     assert "a pickle" in only_error(streamer("0", "--model", model, "--no-show", "--trust-model"), 4)
+    report(37, f"pickles: refused, {int(canary.exists())} files", line="refused", passed=not canary.exists())
     assert not canary.exists()
 
 
@@ -174,6 +186,8 @@ def test_row_37_an_archive_that_leads_out_of_its_folder_is_refused(name: str, en
     model = model.rename(home / f"m{ending}")
     before = sorted(streamer.folder.rglob("*"))
     assert "refused" in only_error(streamer("0", "--model", model, "--no-show", "--trust-model"), 4)
+    written = len(set(streamer.folder.rglob("*")) - set(before)) + Path("/tmp/streamer-evil").exists()
+    report(37, f"archives that lead out: refused, {written} files", line="0 files outside", passed=written == 0)
     assert sorted(streamer.folder.rglob("*")) == before
     assert not Path("/tmp/streamer-evil").exists()
 
@@ -245,7 +259,9 @@ def test_row_37_a_card_is_no_program_and_no_key_to_other_files(verb: str, stream
         slowest_ms = max(slowest_ms, (time.perf_counter_ns() - began_ns) / 1e6)
         assert text in only_error(ended, 2), name
         assert "root:" not in ended.err, name
-    print(f"row 37: {len(TRAPS)} cards refused by {verb}, slowest {slowest_ms:.0f} ms")
+    left = (streamer.folder / "canary").exists()
+    figure = f"{len(TRAPS)} of {len(TRAPS)} cards refused, slowest {{:.0f}} ms"
+    report(37, figure, slowest_ms, line="0 files", passed=not left)
     assert streamer.opened == []
     assert not (streamer.folder / "canary").exists()
     assert slowest_ms < 5000
@@ -269,6 +285,7 @@ def test_row_37_labels_that_are_none_are_one_line(verb: str, streamer: Streamer)
         (streamer.folder / file).write_bytes(content)
         line = ("run", "0", "--no-show", "--model", model) if verb == "run" else ("inspect", model)
         assert text in only_error(streamer(*line, "--labels", file), 2), name
+    report(37, f"{len(LABELS)} of {len(LABELS)} files of labels refused", line="refused", passed=True)
     assert streamer.opened == []
 
 
@@ -292,6 +309,7 @@ def test_row_38_without_a_gpu_the_cpu_does_it_and_the_line_says_so(tmp_path: Pat
     code, err = child(save_form("frozen graph", tmp_path / "m"), CUDA_VISIBLE_DEVICES="")
     assert code == 0
     (line,) = [line for line in err.splitlines() if line.startswith("streamer: model: ")]
+    report(38, f"no GPU: exit {code}, said: {line[-3:]}", line="CPU fallback note", passed=line.endswith(" CPU"))
     assert "; TensorFlow 2." in line
     assert line.endswith(" CPU")
     assert all(line.startswith("streamer: ") for line in err.splitlines())
@@ -306,7 +324,11 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs limits of addr
 def test_row_38_a_model_that_needs_more_memory_than_there_is_ends_with_4(tmp_path: Path) -> None:
     began_s = time.monotonic()
     code, err = child(save_graph(tmp_path / "m.pb", hungry_graph), limit_kb=6_000_000)
-    print(f"row 38: exit {code} after {time.monotonic() - began_s:.0f} s: {told(err)}")
+    took_s = time.monotonic() - began_s
+    clean = code == 4 and len(told(err)) == 1
+    report(
+        38, f"a model of 8 GB: exit {code} after {{:.0f}} s, one line", took_s, line="clean ModelError", passed=clean
+    )
     assert code == 4
     (line,) = told(err)
     assert line.startswith("streamer: error: the model fails: OOM when allocating tensor with shape[480,1024,4096]")
@@ -317,6 +339,7 @@ def test_row_38_no_room_for_tensorflow_is_told(tmp_path: Path) -> None:
     code, err = child(save_form("frozen graph", tmp_path / "m"), limit_kb=1_000_000)
     assert code == 4
     (line,) = told(err)
+    report(38, f"no room for TensorFlow: exit {code}, one line", line="clean ModelError", passed=True)
     assert line.startswith("streamer: error: TensorFlow cannot be imported: ")
     assert line.endswith("(there is not enough memory)")
 
@@ -328,6 +351,7 @@ def test_row_38_no_room_for_the_file_is_told(tmp_path: Path) -> None:
     code, err = child(model, limit_kb=1_000_000)
     assert code == 4
     (line,) = told(err)
+    report(38, f"no room for the file: exit {code}, one line", line="clean ModelError", passed=True)
     assert line == f"streamer: error: {model}: there is not enough memory for it"
 
 

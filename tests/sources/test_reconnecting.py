@@ -22,6 +22,7 @@ from streamer.sources.reconnecting import MOST_CAUSES, ReconnectingSource
 from streamer.sources.telling import Telling
 from tests.clips import numbered_image
 from tests.fakes import FakeDetector
+from tests.faults.figures import report
 from tests.rooms import ListSink
 from tests.sources.stubs import StubCapture, pictures
 
@@ -142,8 +143,8 @@ def test_ten_seconds_of_frames_make_the_next_wait_short_again() -> None:
     assert after_ill_s == pytest.approx(1.0, rel=0.21)
 
 
-def test_a_stream_that_flaps_is_not_asked_more_and_more_often() -> None:
-    """Row 13: up for 2 s, down for 2 s, ten minutes long."""
+def test_row_13_a_stream_that_flaps_is_not_asked_more_and_more_often() -> None:
+    """Up for 2 s, down for 2 s, ten minutes long."""
     clock = FakeClock()
     opened: list[float] = []
 
@@ -158,7 +159,8 @@ def test_a_stream_that_flaps_is_not_asked_more_and_more_often() -> None:
 
     source = ReconnectingSource(flapping, name="camera", clock=clock, chance=random.Random(7))
     list(source.frames())
-    print(f"row 13: {len(opened)} opens in {clock.now_ns() / 1e9:.0f} s")
+    figure = f"{len(opened)} opens in {clock.now_ns() / 1e9:.0f} s of a clock moved by hand"
+    report(13, figure, line="<= 40 opens in 10 min", passed=len(opened) <= 40)
     assert len(opened) <= 40
 
 
@@ -307,8 +309,8 @@ def test_what_opens_after_it_was_closed_is_closed_too() -> None:
     assert late.closed
 
 
-def test_a_camera_that_is_pulled_out_and_put_back_comes_back() -> None:
-    """Row 1, with a stub of the driver."""
+def test_row_01_a_camera_that_is_pulled_out_and_put_back_comes_back() -> None:
+    """With a stub of the driver; a real one is in tests/faults/test_rows_soak.py."""
     clock = FakeClock()
     stubs = [StubCapture(pictures(5)), StubCapture([], opened=False), StubCapture(pictures(5))]
     stubs += [StubCapture([], opened=False)] * 2
@@ -319,7 +321,10 @@ def test_a_camera_that_is_pulled_out_and_put_back_comes_back() -> None:
 
     source = ReconnectingSource(opened, name="camera 0", first=opened(), most=3, clock=clock)
     frames = _until_given_up(source)
-    assert [frame.index for frame in frames] == list(range(10))
+    indexes = [frame.index for frame in frames]
+    figure = f"a stub: {len(set(indexes))} of 10 frames, {len(indexes) - len(set(indexes))} duplicated"
+    report(1, figure, line="0 duplicated frames", passed=indexes == list(range(10)))
+    assert indexes == list(range(10))
     assert [frame.epoch for frame in frames] == [0] * 5 + [1] * 5
     assert [stub.releases for stub in stubs[:3]] == [1, 1, 1]
 

@@ -13,6 +13,7 @@ from streamer.sources.picture_check import PictureCheck, Trouble
 from streamer.sources.synthetic import SyntheticSource
 from streamer.sources.watched import WatchedSource
 from tests.conftest import shared
+from tests.faults.figures import report
 
 FPS = 10
 SIZE_PX = (320, 240)
@@ -51,7 +52,8 @@ def test_row_05_a_frozen_camera_is_told_after_ten_seconds_and_when_it_moves_agai
     still = _scene(chance)
     moving = [_scene(chance) for _ in range(20)]
     said = _changes([*moving, *[still] * 150, *moving])
-    print(f"row 5: {said}")
+    after_s = said[0][0] - 2.0 if said else float("inf")
+    report(5, "said after {:.1f} s, and once that it moves again", after_s, line="warn <= 10 s", passed=after_s <= 10)
     assert [trouble for _, trouble in said] == ["frozen", ""]
     assert said[0][0] - 2.0 <= 10.3
     assert said[1][0] - 17.0 <= 1.3
@@ -62,7 +64,9 @@ def test_row_05_no_false_warning_in_ten_minutes_of_noise() -> None:
     scene = _scene(chance, noise=0)
     faint = [_noisy(scene, chance, 0.7) for _ in range(60)]
     order = chance.integers(0, len(faint), 600 * FPS)
-    assert _changes(faint[number] for number in order) == []
+    false = _changes(faint[number] for number in order)
+    report(5, f"{len(false)} false warnings in ten minutes of noise", line="0 in 10 min", passed=not false)
+    assert false == []
 
 
 @pytest.mark.parametrize("noise", [0.5, 2.0])
@@ -71,7 +75,9 @@ def test_row_06_a_black_camera_is_black_and_not_frozen(noise: float) -> None:
     dark = [_noisy(np.full((SIZE_PX[1], SIZE_PX[0], 3), 14, np.uint8), chance, noise) for _ in range(60)]
     for blacks in ([dark[0]] * 200, dark * 3):
         said = _changes([_scene(chance), *blacks])
-        assert [trouble for _, trouble in said] == ["black"]
+        told = [trouble for _, trouble in said] == ["black"]
+        report(6, "black is told after {:.1f} s, and not as frozen", said[0][0], line="runs, told", passed=told)
+        assert told
         assert said[0][0] < 3.5
 
 
