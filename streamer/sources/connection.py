@@ -106,12 +106,9 @@ class Connection:
 
     def _run(self) -> None:
         try:
-            with self._open() as container:
-                stream = self._stream_of(container)
-                self._pictures = self._channel()
-                self._ready.set()
-                if not self._closing.is_set():
-                    self._read(container, stream)
+            if not self._read_as(None):
+                logger.warning("%s: its pictures are not as long as it says; their bytes tell", self._address.name)
+                self._read_as("mjpeg")
         except ChannelClosed:
             logger.debug("%s: let go", self._address.name)
         except BaseException as error:  # noqa: BLE001 - raised again where the stream is read
@@ -120,13 +117,23 @@ class Connection:
             self._pictures.close()
             self._ready.set()
 
-    def _open(self) -> InputContainer:
+    def _read_as(self, form: str | None) -> bool:
+        """Everything that comes in FFmpeg's format `form`; None: as it says. False where it is not what it says."""
+        with self._open(form) as container:
+            stream = self._stream_of(container)
+            if not self._ready.is_set():
+                self._pictures = self._channel()
+                self._ready.set()
+            return self._closing.is_set() or self._read(container, stream, may_be_other=form is None)
+
+    def _open(self, form: str | None) -> InputContainer:
         began_ns = self._clock.now_ns()
         timeout_s = self._options.open_timeout_s
         try:
             return av.open(
                 self._address.uri,
                 mode="r",
+                format=form,
                 options=_ffmpeg_options(self._address, self._options),
                 timeout=(timeout_s, self._patience_s),
                 metadata_errors="ignore",
@@ -160,13 +167,15 @@ class Connection:
             pictures.abort()
         return pictures
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> None:
-        """Everything, to the end. Raises SourceLost."""
+    def _read(self, container: InputContainer, stream: VideoStream, *, may_be_other: bool) -> bool:
+        """Everything, to the end; False for motion JPEG in a form that it does not keep. Raises SourceLost."""
         assert self.facts is not None
         receiver = Receiver(container, self._address, patience_s=self._patience_s, clock=self._clock)
         last_s = self._read_all(receiver, stream, paced=container.format.name == "hls")
         if self._closing.is_set():
-            return
+            return True
+        if receiver.is_malformed and may_be_other and container.format.name == "mpjpeg":
+            return False
         if not self.facts.live:
             for frame in self._flushed(stream):
                 last_s = last_s if frame.time is None else frame.time
@@ -176,6 +185,7 @@ class Connection:
         if receiver.lost is not None:
             raise receiver.lost
         self._warn_if_short(container, last_s)
+        return True
 
     def _read_all(self, receiver: Receiver, stream: VideoStream, *, paced: bool) -> float:
         """As long as packets come; the time of the last picture, seconds."""

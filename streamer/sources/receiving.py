@@ -17,11 +17,13 @@ class Receiver:
     """Reads `container`, and waits at most `patience_s` for a packet.
 
     waited_ns: how long the last read took. lost: why there are no more packets, where that is not the end.
+    is_malformed: whether that is because of the form of what came.
     """
 
     def __init__(self, container: InputContainer, address: Address, *, patience_s: float, clock: Clock) -> None:
         self.waited_ns = 0
         self.lost: SourceLost | None = None
+        self.is_malformed = False
         self._container = container
         self._address = address
         self._patience_s = patience_s
@@ -44,6 +46,7 @@ class Receiver:
             return None
         if failure is not None and not self._is_end(failure):
             self.lost = why_lost(failure, self._address, timeout_s=self._patience_s)
+            self.is_malformed = isinstance(failure, av.InvalidDataError)
         return packet
 
     def media_ns(self, packet: Packet) -> int | None:
