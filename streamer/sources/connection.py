@@ -139,13 +139,10 @@ class Connection:
     def _run(self) -> None:
         try:
             self._hardware = find_hardware(self._options.hwaccel, where=self._address.name)
-            with interruptible(self._closing), self._open() as container:
-                stream = self._stream_of(container)
-                self._pictures = self._channel()
-                if self._hardware is None or not self._hardware.demanded:  # else the first frame tells
-                    self._ready.set()
-                if not self._closing.is_set():
-                    self._read(container, stream)
+            with interruptible(self._closing):
+                if not self._read_as(None):
+                    logger.warning("%s: its pictures are not as long as it says; their bytes tell", self._address.name)
+                    self._read_as("mjpeg")
         except ChannelClosed:
             logger.debug("%s: let go", self._address.name)
         except BaseException as error:  # noqa: BLE001 - raised again where the stream is read
@@ -153,11 +150,23 @@ class Connection:
         finally:
             self._pictures.close()
             self._ready.set()
+
+    def _read_as(self, form: str | None) -> bool:
+        """Everything that comes in FFmpeg's format `form`; None: as it says. False where it is not what it says."""
+        try:
+            with self._open(form) as container:
+                stream = self._stream_of(container)
+                if not self._ready.is_set():
+                    self._pictures = self._channel()
+                    if self._hardware is None or not self._hardware.demanded:  # else the first frame tells
+                        self._ready.set()
+                return self._closing.is_set() or self._read(container, stream, may_be_other=form is None)
+        finally:
             if self._way is not None:
                 self._way.close()
                 self._way.join()
 
-    def _open(self) -> InputContainer:
+    def _open(self, form: str | None) -> InputContainer:
         timeout_s = self._options.open_timeout_s
         told = _ffmpeg_options(self._address, self._options)
         timeouts_s = timeout_s, self._patience_s
@@ -169,7 +178,7 @@ class Connection:
             return av.open(
                 way.file,
                 mode="r",
-                format=way.format,
+                format=form or way.format,
                 options=way.options,
                 timeout=timeouts_s,
                 metadata_errors="ignore",
@@ -214,14 +223,16 @@ class Connection:
             pictures.abort()
         return pictures
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> None:
-        """Everything, to the end. Raises SourceLost."""
+    def _read(self, container: InputContainer, stream: VideoStream, *, may_be_other: bool) -> bool:
+        """Everything, to the end; False for motion JPEG in a form that it does not keep. Raises SourceLost."""
         assert self.facts is not None
         assert self._way is not None
         receiver = Receiver(container, self._address, self._way, patience_s=self._patience_s, clock=self._clock)
         last_s = self._read_all(receiver, stream, paced=container.format.name == "hls")
         if self._closing.is_set():
-            return
+            return True
+        if receiver.is_malformed and may_be_other and container.format.name == "mpjpeg":
+            return False
         self._refuse_what_hardware_does_not_decode()
         if not self.facts.live:
             for frame in self._flushed(stream):
@@ -232,6 +243,7 @@ class Connection:
         if receiver.lost is not None:
             raise receiver.lost
         self._warn_if_short(container, last_s)
+        return True
 
     def _read_all(self, receiver: Receiver, stream: VideoStream, *, paced: bool) -> float:
         """As long as packets come; the time of the last picture, seconds."""

@@ -18,6 +18,7 @@ class Receiver:
     """Reads `container`, to which `way` led, and waits at most `patience_s` for a packet.
 
     waited_ns: how long the last read took. lost: why there are no more packets, where that is not the end.
+    is_malformed: whether that is because of the form of what came.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Receiver:
     ) -> None:
         self.waited_ns = 0
         self.lost: SourceError | None = None
+        self.is_malformed = False
         self._container = container
         self._address = address
         self._way = way
@@ -48,6 +50,7 @@ class Receiver:
             return None
         if failure is not None:
             known = self._way.reason(failure)
+            self.is_malformed = isinstance(failure, av.InvalidDataError)
             if isinstance(known, SourceError) or not self._is_end(failure):
                 self.lost = why_lost(failure, self._address, timeout_s=self._patience_s, failure=known)
         elif packet is None:

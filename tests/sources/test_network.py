@@ -8,6 +8,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import pytest
 
 from streamer.errors import SourceLost, SourceOpenError
@@ -16,7 +17,8 @@ from streamer.interfaces import Source
 from streamer.sources import SourceOptions, open_source
 from streamer.sources.network import NetworkSource
 from tests import loopback
-from tests.clips import number_of, write_clip
+from tests.clips import number_of, numbered_image, write_clip
+from tests.plain_server import http, plain_server
 from tests.streams import (
     H264,
     ffmpeg,
@@ -209,3 +211,20 @@ def test_the_thread_ends_with_its_source_and_not_with_its_timeout(pattern: str) 
             source.close()
             wait_for(lambda: not [t for t in threading.enumerate() if t.name.startswith("streamer-")])
     print(f"{pattern.partition(':')[0]}: its threads are gone {time.monotonic() - began:.2f} s after it was closed")
+
+
+@pytest.mark.parametrize("wrong_by", [500, -500])
+def test_motion_jpeg_whose_lengths_are_wrong_is_read_by_its_bytes(
+    wrong_by: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = []
+    for number in range(30):
+        jpeg = cv2.imencode(".jpg", numbered_image(number, size_px=(160, 120)))[1].tobytes()
+        assert len(jpeg) > 600
+        parts.append(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % (len(jpeg) + wrong_by))
+        parts.append(jpeg + b"\r\n")
+    with plain_server(http(b"".join(parts), kind="multipart/x-mixed-replace; boundary=frame")) as server:
+        source = open_source(f"http://127.0.0.1:{server.port}/video", PATIENT)
+        numbers = [number_of(frame.image) for frame in source.frames()]
+    assert numbers[-30:] == list(range(30))
+    assert "its pictures are not as long as it says" in caplog.text
