@@ -233,11 +233,11 @@ class Connection:
             return True
         if receiver.is_malformed and may_be_other and container.format.name == "mpjpeg":
             return False
-        self._refuse_what_hardware_does_not_decode()
         if not self.facts.live:
             for frame in self._flushed(stream):
                 last_s = last_s if frame.time is None else frame.time
                 self._put(frame)
+        self._refuse_what_hardware_does_not_decode()
         if not self.facts.live and not self.produced and container.format.name.startswith("mov"):
             raise nothing_readable(self._address)
         if receiver.lost is not None:
@@ -312,7 +312,7 @@ class Connection:
     def _flushed(self, stream: VideoStream) -> list[VideoFrame]:
         """What a decoder that works on several frames at once still holds."""
         try:
-            return stream.codec_context.decode(None)
+            return stream.codec_context.decode(None) if self._swapping is None else self._swapping.flush()
         except av.FFmpegError:  # it gave all of it at the end
             return []
 

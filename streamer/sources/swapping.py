@@ -60,6 +60,10 @@ class SwappingDecoder:
         self._look(frames)
         return frames
 
+    def flush(self) -> list[VideoFrame]:
+        """What the decoder still holds. Raises av.FFmpegError."""
+        return (self._software or self._stream.codec_context).decode(None)
+
     def _look(self, frames: list[VideoFrame]) -> None:
         """At the first frame, find out what made it; remember the last one that was given."""
         if frames and self.in_hardware is None:

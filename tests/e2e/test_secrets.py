@@ -17,6 +17,7 @@ from streamer.sources import SourceOptions, open_source
 from streamer.streaming import stream
 from streamer.text import printable, redacted, safe_file_name
 from tests import loopback
+from tests.faults.figures import report
 from tests.streams import free_port, mjpeg_server, wait_for
 
 SECRET = "s3cr3tW0rd"
@@ -74,7 +75,7 @@ def told_of(error: BaseException) -> str:
     return said
 
 
-def test_no_text_of_ours_has_one() -> None:
+def test_row_60_no_text_of_ours_has_a_secret() -> None:
     hits = [
         uri
         for uri in addresses(554)
@@ -86,11 +87,12 @@ def test_no_text_of_ours_has_one() -> None:
         )
         if SECRET in text
     ]
-    print(f"row 60: {sum(1 for _ in addresses(554))} addresses in 4 texts each, {len(hits)} hits (0)")
+    count = sum(1 for _ in addresses(554))
+    report(60, f"{count} addresses in 4 texts each: {len(hits)} hits", line="0 hits", passed=not hits)
     assert hits == []
 
 
-def test_no_error_in_python_has_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_row_60_no_error_in_python_has_a_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(1)
     port, tried, hits = free_port(), 0, []
     for uri in addresses(port):
@@ -101,7 +103,7 @@ def test_no_error_in_python_has_one(caplog: pytest.LogCaptureFixture) -> None:
             open_source(uri, SourceOptions(reconnect=False, open_timeout_s=5.0))
         if SECRET in told_of(caught.value):
             hits.append(uri)
-    print(f"row 60: {tried} addresses refused in Python, {len(hits)} hits (0)")
+    report(60, f"{tried} addresses refused in Python: {len(hits)} hits", line="0 hits", passed=not hits)
     assert tried > 300
     assert hits == []
     assert SECRET not in caplog.text
@@ -156,7 +158,7 @@ def hits_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["argument", "environment", "settings", "log-json"])
-def test_nothing_that_is_left_of_a_run_has_one(how: str, tmp_path: Path) -> None:
+def test_row_60_nothing_that_is_left_of_a_run_has_a_secret(how: str, tmp_path: Path) -> None:
     with mjpeg_server() as uri:
         source = f"{uri}?auth={SECRET}".replace("//", f"//anna:{SECRET}@")
         options = f"headers=X-Api-Key: {SECRET}\r\nCookie: a={SECRET}\r\n"
@@ -177,7 +179,7 @@ def test_nothing_that_is_left_of_a_run_has_one(how: str, tmp_path: Path) -> None
             assert process.wait(50) == 0, (tmp_path / "stderr.txt").read_text()
     left = [path for path in tmp_path.rglob("*") if path.is_file()]
     hits = hits_in(tmp_path) + ([lines] if SECRET in lines else [])
-    print(f"row 60: {how}: {len(left)} files and streams, {len(hits)} hits (0)")
+    report(60, f"{how}: {len(left)} files and streams, {len(hits)} hits", line="0 hits", passed=not hits)
     assert len(left) >= 8
     assert hits == []
 
