@@ -98,4 +98,4 @@ def _listen(child: subprocess.Popen[bytes], outcomes: Outcomes, hang_s: float) -
                     outcomes.said[int(number)] = outcome
                     outcomes.slowest_s = max(outcomes.slowest_s, now_s - since_s)
                 begun = None if tab else int(number)
-                since_s, patience_s = now_s, hang_s
+                since_s, patience_s = now_s, START_S if begun is None else hang_s

@@ -47,10 +47,10 @@ def load(model: Path, runtime: Runtime) -> str:
     return "loaded"
 
 
-def harm(part: Path, other: Path, seed: int, number: int) -> str:
-    """Overwrite a part of a model with what was made of it; returns how."""
+def harm(part: Path, other: Path, seed: int, number: int, *, by_parts: bool) -> str:
+    """Overwrite a part of a model with what was made of it, as bytes or by its parts where they are known; how."""
     data = part.read_bytes()
-    if number % 2:
+    if by_parts:
         try:
             changed = rewired(part.name, data, np.random.default_rng((seed, number)))
         except (OverflowError, TypeError, ValueError):  # a number that the format cannot write
@@ -94,7 +94,14 @@ def main() -> None:
             name = (copy / "entry").read_text(encoding="utf-8")
             places = parts(copy / name)
             part = places[number // len(folders) % len(places)]
-            how = harm(part, parts(other / (other / "entry").read_text(encoding="utf-8"))[0], asked.seed, number)
+            by_parts = bool(number // len(folders) // len(places) % 2)
+            how = harm(
+                part,
+                parts(other / (other / "entry").read_text(encoding="utf-8"))[0],
+                asked.seed,
+                number,
+                by_parts=by_parts,
+            )
             print(number, flush=True)
             outcome, peak_mb = trial(copy / name, asked.runtime)
             print(f"{number}\t{outcome}\t{whole.name}\t{part.name}\t{how}\t{peak_mb:.0f}", flush=True)

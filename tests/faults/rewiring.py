@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any
 
@@ -74,9 +74,10 @@ def _node(node: Any, other: Any, chance: Chance) -> None:
         case 5 if len(node.input) > 1:
             first, last = node.input[0], node.input[-1]
             node.input[0], node.input[-1] = last, first
+        case _ if node.attr:
+            _attribute(node.attr[str(chance.choice(sorted(node.attr)))], chance)
         case _:
-            for key in sorted(node.attr):
-                _attribute(node.attr[key], chance)
+            pass
 
 
 def _attribute(value: Any, chance: Chance) -> None:
@@ -188,13 +189,17 @@ def _json(value: Any, chance: Chance) -> Any:
 
 
 def _leaf(value: Any, chance: Chance) -> tuple[Any, Any]:
-    """Where a number, a text or something empty stands, by a walk down at random."""
-    while True:
-        keys = sorted(value) if isinstance(value, dict) else list(range(len(value)))
-        key = keys[int(chance.integers(len(keys)))]
-        if not isinstance(value[key], dict | list) or not value[key]:
-            return value, key
-        value = value[key]
+    """Where a number, a text or something empty stands: one of all of them."""
+    leaves = list(_leaves(value))
+    return leaves[int(chance.integers(len(leaves)))]
+
+
+def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
+    for key in sorted(value) if isinstance(value, dict) else range(len(value)):
+        if isinstance(value[key], dict | list) and value[key]:
+            yield from _leaves(value[key])
+        else:
+            yield value, key
 
 
 def _text(data: bytes, chance: Chance) -> bytes:
