@@ -95,10 +95,10 @@ def test_rows_30_31_33_whatever_a_raw_head_holds(head: str, tmp_path: Path, monk
         return {**run(images), **held}
 
     def frame() -> tuple[Detections, float]:
-        began_ns = time.perf_counter_ns()
+        began_ns = time.process_time_ns()
         (found,) = detector.detect([IMAGE])
         draw(IMAGE, found, detector.labels)
-        return found, (time.perf_counter_ns() - began_ns) / 1e6
+        return found, (time.process_time_ns() - began_ns) / 1e6
 
     monkeypatch.setattr(detector._loaded.graph, "run", given)
     normal_ms = min(frame()[1] for _ in range(3))
@@ -106,7 +106,7 @@ def test_rows_30_31_33_whatever_a_raw_head_holds(head: str, tmp_path: Path, monk
     for name, fill in FILLS.items():
         held |= {output: fill(shape).astype(np.float32) for output, shape in HEADS[head][1].items()}
         found, took_ms = frame()
-        print(f"{head}, {name}: {took_ms:.0f} ms, normal {normal_ms:.0f}; {len(found)} of {ROWS} kept")
+        print(f"{head}, {name}: {took_ms:.0f} ms of a CPU, normal {normal_ms:.0f}; {len(found)} of {ROWS} kept")
         x1, y1, x2, y2 = found.boxes.T
         inside &= bool(((x1 >= 0) & (y1 >= 0) & (x1 < x2) & (y1 < y2) & (x2 <= 640) & (y2 <= 480)).all())
         assert inside
