@@ -75,8 +75,8 @@ class Signals:
     handed over, from the listening thread. The second one calls `leave` with the exit code. Nothing here writes where
     it could be held up: whoever presses Ctrl-C may have stopped the terminal first.
 
-    patience_s: where the main thread stands in a driver that opens, Interrupted does not come through to it; if nothing
-    was handed over so long after the first signal, and nobody has left, `leave` is called. None waits for ever.
+    patience_s: where the main thread stands in a driver that opens, Interrupted does not come through to it; if it has
+    not so long after the first signal, and nothing was handed over, `leave` is called. None waits for ever.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class Signals:
         self._now_s = now_s
         self.received: int | None = None
         self._leave = leave
+        self._came_through = False
         self._stop: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
@@ -128,6 +129,7 @@ class Signals:
     def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
         if self._stop is None:
             self.received = self.received or signum
+            self._came_through = True
             raise Interrupted
 
     def _listen(self) -> None:
@@ -148,7 +150,7 @@ class Signals:
             return self._ear.recv(16)
         except TimeoutError:
             self._ear.settimeout(None)
-        if self._stop is None:
+        if self._stop is None and not self._came_through:
             _say_goodbye()
             self._leave(self.exit_code or SIGINT_EXIT)
         return self._heard()
