@@ -78,8 +78,8 @@ class Signals:
     handed over, from the listening thread. The second one calls `leave` with the exit code. Nothing here writes where
     it could be held up: whoever presses Ctrl-C may have stopped the terminal first.
 
-    patience_s: where the main thread stands in a driver that opens, Interrupted does not come through to it; if nothing
-    was handed over so long after the first signal, and nobody has left, `leave` is called. None waits for ever.
+    patience_s: where the main thread stands in a driver that opens, Interrupted does not come through to it; if it has
+    not so long after the first signal, and nothing was handed over, `leave` is called. None waits for ever.
     reloads: a SIGHUP that no lost terminal explains asks for the settings to be read again, as often as it comes; it
     ends nothing, and one from before `hand_over` is not lost. Else every SIGHUP ends the run.
     has_terminal: tells whether there is a terminal now.
@@ -103,6 +103,7 @@ class Signals:
         self._now_s = now_s
         self.received: int | None = None
         self._leave = leave
+        self._came_through = False
         self._stop: Callable[[], None] | None = None
         self._lock = threading.Lock()
 
@@ -143,6 +144,7 @@ class Signals:
     def _interrupt(self, signum: int, _frame: FrameType | None) -> None:
         if self._stop is None and not self._asks_for_reload(signum):
             self.received = self.received or signum
+            self._came_through = True
             raise Interrupted
 
     def _listen(self) -> None:
@@ -166,7 +168,7 @@ class Signals:
             return self._ear.recv(16)
         except TimeoutError:
             self._ear.settimeout(None)
-        if self._stop is None:
+        if self._stop is None and not self._came_through:
             _say_goodbye()
             self._leave(self.exit_code or SIGINT_EXIT)
         return self._heard()

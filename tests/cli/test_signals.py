@@ -2,11 +2,12 @@
 
 import signal
 import threading
+from contextlib import suppress
 from itertools import chain, repeat
 
 import pytest
 
-from streamer.cli.signals import SIGNALS, Interrupted, Signals, exit_code_of
+from streamer.cli.signals import SIGNALS, Interrupted, Signals, exit_code_of, leave_if_held
 
 WAIT_S = 10.0
 
@@ -138,3 +139,42 @@ def test_handlers_and_wake_up_file_are_put_back() -> None:
 
 def test_exit_codes_are_those_of_shells() -> None:
     assert [exit_code_of(signum) for signum in SIGNALS] == [130, 143, 129]
+
+
+def _signals_at_a_main_thread(*, reached: bool) -> list[int]:
+    """The codes with which a process leaves whose main thread does, or does not, hear of the first signal."""
+    left: list[int] = []
+    gone = threading.Event()
+
+    def leave(code: int) -> None:
+        left.append(code)
+        gone.set()
+
+    with Signals(patience_s=0.3, leave=leave):
+        if not reached:
+            signal.signal(signal.SIGINT, lambda *_: None)  # as in a driver: the handler does not run
+        with suppress(Interrupted):
+            signal.raise_signal(signal.SIGINT)
+        gone.wait(1.0 if reached else WAIT_S)
+    return left
+
+
+def test_where_the_first_signal_does_not_come_through_the_process_is_left() -> None:
+    assert _signals_at_a_main_thread(reached=False) == [130]
+
+
+def test_where_it_comes_through_what_is_open_is_closed_in_peace() -> None:
+    assert _signals_at_a_main_thread(reached=True) == []
+
+
+def test_a_thread_that_lives_on_is_left_behind_and_no_other() -> None:
+    over = threading.Event()
+    left: list[int] = []
+    held = threading.Thread(target=over.wait, name="streamer-network")
+    held.start()
+    leave_if_held(3, name="other-", leave=left.append)
+    assert left == []
+    leave_if_held(3, name="streamer-", leave=left.append)
+    over.set()
+    held.join()
+    assert left == [3]
