@@ -14,21 +14,20 @@ from streamer.channel import Channel, ChannelClosed, Policy
 from streamer.clock import NS_PER_S, Clock
 from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Image
-from streamer.pyav import InputContainer, Packet, VideoFrame, VideoStream, av
+from streamer.pyav import InputContainer, VideoFrame, VideoStream, av
 from streamer.sound import SoundLine
 from streamer.sources.address import Address
 from streamer.sources.backlog import Backlog
-from streamer.sources.converting import Converter
 from streamer.sources.hardware import Hardware, find_hardware
 from streamer.sources.hearing import Ear
 from streamer.sources.interrupting import interruptible
 from streamer.sources.network_faults import nothing_readable, why_not_opened
 from streamer.sources.options import SourceOptions, pairs_of
-from streamer.sources.pixel_limit import for_ffmpeg, refuse_larger, undecoded
+from streamer.sources.pixel_limit import for_ffmpeg
 from streamer.sources.receiving import Receiver
 from streamer.sources.segment_pacing import SegmentPacer
+from streamer.sources.stream_decoder import StreamDecoder
 from streamer.sources.streams import Facts, choose_sound, choose_stream, facts_of, leave_others
-from streamer.sources.swapping import SwappingDecoder
 from streamer.sources.ways import Way, way_to
 
 logger = logging.getLogger(__name__)
@@ -39,9 +38,6 @@ AHEAD_BYTES = 64 * 1024 * 1024
 
 PLAYLIST_PATIENCE = 3
 """HLS comes a segment at a time: so many read timeouts are waited for the next one."""
-
-DRAWS_ON_GREY = frozenset({"mpeg4", "h263", "flv1", "msmpeg4v2", "msmpeg4v3", "rv40"})
-"""Decoders that begin with whatever comes, on a grey picture; the others wait for a key frame by themselves."""
 
 SHORT_S = 2.0
 """What ends so much earlier than it promised was cut off."""
@@ -60,13 +56,11 @@ class Connection:
     """Begins to connect when it is made. address, options: to what and how.
 
     facts: set once it is open. failure: why it is not, or is no more.
-    produced: frames that came, those that cannot be decoded and those that were left out included.
     """
 
     def __init__(self, address: Address, options: SourceOptions, clock: Clock) -> None:
         self.facts: Facts | None = None
         self.failure: BaseException | None = None
-        self.produced = 0
         self._address = address
         self._options = options
         self._clock = clock
@@ -74,14 +68,9 @@ class Connection:
         self._closing = threading.Event()
         self._ready = threading.Event()
         self._pictures: Channel[Picture] = Channel("network", capacity=1)
-        self._converter: Converter | None = None
-        self._awaits_key = False
         self._hardware: Hardware | None = None
-        self._swapping: SwappingDecoder | None = None
+        self._decoder: StreamDecoder | None = None
         self._ear: Ear | None = None
-        self._said_skipping = False
-        self._undecodable = 0
-        self._skipped = 0
         self._way: Way | None = None
         self._thread = threading.Thread(target=self._run, name="streamer-network")
         self._thread.start()
@@ -95,7 +84,13 @@ class Connection:
     def decoder(self) -> str:
         """What decodes it now, for people."""
         name = "PyAV" if self.facts is None else self.facts.decoder
-        return f"{name}, in hardware: {self._hardware}" if self._swapping and self._swapping.in_hardware else name
+        place = "" if self._decoder is None else self._decoder.place
+        return f"{name}, in hardware: {place}" if place else name
+
+    @property
+    def produced(self) -> int:
+        """Frames that came, those that cannot be decoded and those that were left out included."""
+        return 0 if self._decoder is None else self._decoder.produced
 
     @property
     def closed(self) -> bool:
@@ -105,7 +100,7 @@ class Connection:
     @property
     def left_out(self) -> int:
         """Frames that were not decoded, or not taken in time, because more came."""
-        return self._skipped + self._pictures.dropped
+        return self._pictures.dropped + (0 if self._decoder is None else self._decoder.skipped)
 
     def wait_open(self) -> Facts | None:
         """Wait until it is open; None if it is closed. Raises SourceOpenError."""
@@ -126,7 +121,7 @@ class Connection:
 
     def image(self, picture: Picture) -> Image | None:
         """The picture as it travels."""
-        return None if self._converter is None else self._converter.image(picture.frame)
+        return None if self._decoder is None else self._decoder.image(picture.frame)
 
     def close(self) -> None:
         """Let everybody go; idempotent, from any thread. It does not wait for the thread."""
@@ -155,12 +150,12 @@ class Connection:
         """Everything that comes in FFmpeg's format `form`; None: as it says. False where it is not what it says."""
         try:
             with self._open(form) as container:
-                stream = self._stream_of(container)
+                stream, decoder = self._stream_of(container)
                 if not self._ready.is_set():
                     self._pictures = self._channel()
-                    if self._hardware is None or not self._hardware.demanded:  # else the first frame tells
-                        self._ready.set()
-                return self._closing.is_set() or self._read(container, stream, may_be_other=form is None)
+                if decoder.settled:
+                    self._ready.set()
+                return self._closing.is_set() or self._read(container, stream, decoder, may_be_other=form is None)
         finally:
             if self._way is not None:
                 self._way.close()
@@ -190,25 +185,23 @@ class Connection:
             why = why_not_opened(error, self._address, waited_s=waited_s, timeout_s=timeout_s, failure=failure)
         raise why  # out here it has no context: that one holds the address as it was written
 
-    def _stream_of(self, container: InputContainer) -> VideoStream:
-        """What is read of it, ready to be decoded; what is known of it goes into `facts`."""
+    def _stream_of(self, container: InputContainer) -> tuple[VideoStream, StreamDecoder]:
+        """What is read of it, and what decodes it; what is known of it goes into `facts`."""
         stream = choose_stream(container, self._address)
-        context = stream.codec_context
-        context.options = for_ffmpeg(self._options.max_pixels)
-        size_px = context.width, context.height
-        refuse_larger(size_px, max_pixels=self._options.max_pixels, where=self._address.name)
-        self._converter = Converter(stream)
         facts = facts_of(container, stream, self._address)
-        self._awaits_key = facts.live and stream.codec_context.codec.canonical_name in DRAWS_ON_GREY
-        # Decoding frames side by side is faster, and gives each of them late.
-        stream.thread_type = "SLICE" if facts.live else "AUTO"
+        decoder = StreamDecoder(
+            stream,
+            live=facts.live,
+            name=self._address.name,
+            max_pixels=self._options.max_pixels,
+            hardware=self._hardware,
+            after=self._decoder,
+        )
         sound = choose_sound(container, stream) if facts.live else None
         self._ear = None if sound is None else Ear(sound)
         leave_others(container, stream, sound)
-        if self._hardware is not None:
-            self._swapping = SwappingDecoder(stream, self._hardware, name=self._address.name)
-        self.facts = facts
-        return stream
+        self._decoder, self.facts = decoder, facts
+        return stream, decoder
 
     def _channel(self) -> Channel[Picture]:
         assert self.facts is not None
@@ -223,29 +216,32 @@ class Connection:
             pictures.abort()
         return pictures
 
-    def _read(self, container: InputContainer, stream: VideoStream, *, may_be_other: bool) -> bool:
+    def _read(
+        self, container: InputContainer, stream: VideoStream, decoder: StreamDecoder, *, may_be_other: bool
+    ) -> bool:
         """Everything, to the end; False for motion JPEG in a form that it does not keep. Raises SourceLost."""
         assert self.facts is not None
         assert self._way is not None
         receiver = Receiver(container, self._address, self._way, patience_s=self._patience_s, clock=self._clock)
-        last_s = self._read_all(receiver, stream, paced=container.format.name == "hls")
+        last_s = self._read_all(receiver, stream, decoder, paced=container.format.name == "hls")
         if self._closing.is_set():
             return True
         if receiver.is_malformed and may_be_other and container.format.name == "mpjpeg":
             return False
         if not self.facts.live:
-            for frame in self._flushed(stream):
+            for frame in decoder.flush():
                 last_s = last_s if frame.time is None else frame.time
-                self._put(frame)
-        self._refuse_what_hardware_does_not_decode()
-        if not self.facts.live and not self.produced and container.format.name.startswith("mov"):
+                self._put(frame, decoder)
+        if decoder.refusal is not None:
+            raise decoder.refusal
+        if not self.facts.live and not decoder.produced and container.format.name.startswith("mov"):
             raise nothing_readable(self._address)
         if receiver.lost is not None:
             raise receiver.lost
         self._warn_if_short(container, last_s)
         return True
 
-    def _read_all(self, receiver: Receiver, stream: VideoStream, *, paced: bool) -> float:
+    def _read_all(self, receiver: Receiver, stream: VideoStream, decoder: StreamDecoder, *, paced: bool) -> float:
         """As long as packets come; the time of the last picture, seconds."""
         assert self.facts is not None
         pacer = SegmentPacer(self._clock, self._closing) if self.facts.live and paced else None
@@ -258,76 +254,34 @@ class Connection:
                 read_ns = receiver.waited_ns + rested_ns
                 backlog.read(waited_ns=read_ns, now_ns=now_ns, media_ns=receiver.media_ns(packet))
             waited_ns, rested_ns = max(waited_ns, receiver.waited_ns), 0
-            frames = self._decoded(packet, stream, backlog)
+            frames = None
+            if packet.stream is stream:
+                frames = decoder.decode(packet, backlog, now_ns=now_ns)
+            elif self._ear is not None:
+                self._ear.hear(packet)
             if frames is None and now_ns - decoded_ns > self._patience_s * NS_PER_S:
-                self._refuse_what_hardware_does_not_decode()
-                raise SourceLost(f"no picture in what came for {self._patience_s:g} s", where=self._address.name)
+                no_picture = f"no picture in what came for {self._patience_s:g} s"
+                raise decoder.refusal or SourceLost(no_picture, where=self._address.name)
             for frame in frames or ():
                 last_s = last_s if frame.time is None else frame.time
                 due_ns = self._clock.now_ns()
                 if pacer is not None and not pacer.wait_until(last_s, read_s=waited_ns / NS_PER_S):
                     return last_s
                 waited_ns, rested_ns = 0, rested_ns + self._clock.now_ns() - due_ns
-                self._put(frame)
+                self._put(frame, decoder)
             if frames is not None:
                 decoded_ns = self._clock.now_ns()  # taking them may have been waited for
         return last_s
 
-    def _refuse_what_hardware_does_not_decode(self) -> None:
-        """Raise SourceOpenError where hardware was demanded, and none of what came could be decoded."""
-        if self._swapping is not None and self._undecodable and not self._ready.is_set():
-            raise self._swapping.refused
-
-    def _decoded(self, packet: Packet, stream: VideoStream, backlog: Backlog | None) -> list[VideoFrame] | None:
-        """The frames of a packet, perhaps none yet; None where it holds no picture or cannot be decoded."""
-        if packet.stream is not stream:
-            if self._ear is not None:
-                self._ear.hear(packet)
-            return None
-        if self._awaits_key and not packet.is_keyframe:
-            return []
-        self._awaits_key = False
-        if backlog is not None and not backlog.wants(is_key=packet.is_keyframe, now_ns=self._clock.now_ns()):
-            self.produced += 1
-            self._skipped += 1
-            self._say_skipping()
-            return []
-        try:
-            if self._swapping is not None:
-                frames = self._swapping.decode(packet)
-                if self._swapping.in_hardware is not None:
-                    self._ready.set()
-                return frames
-            return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-        except av.FFmpegError as error:
-            if isinstance(error, av.ArgumentError) and not self.produced:
-                raise undecoded(max_pixels=self._options.max_pixels, where=self._address.name) from None
-            if not self._undecodable:
-                logger.warning("%s: a frame cannot be decoded; such frames are left out", self._address.name)
-            logger.debug("%s: frame %d: %s", self._address.name, self.produced, error.strerror)
-            self.produced += 1
-            self._undecodable += 1
-            return None
-
-    def _flushed(self, stream: VideoStream) -> list[VideoFrame]:
-        """What a decoder that works on several frames at once still holds."""
-        try:
-            return stream.codec_context.decode(None) if self._swapping is None else self._swapping.flush()
-        except av.FFmpegError:  # it gave all of it at the end
-            return []
-
-    def _put(self, frame: VideoFrame) -> None:
-        index = self.produced
-        self.produced += 1
+    def _put(self, frame: VideoFrame, decoder: StreamDecoder) -> None:
+        index = decoder.produced
+        decoder.given += 1
         captured_ns = self._clock.now_ns()
         if self._ear is not None:
             self._ear.shown(frame, captured_ns=captured_ns)
+        if decoder.settled:
+            self._ready.set()
         self._pictures.put(Picture(frame, index, captured_ns))
-
-    def _say_skipping(self) -> None:
-        if not self._said_skipping:
-            self._said_skipping = True
-            logger.warning("%s: more comes than can be decoded here; pictures are left out", self._address.name)
 
     def _warn_if_short(self, container: InputContainer, last_s: float) -> None:
         """Say so where the end came before the promised one."""

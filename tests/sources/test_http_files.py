@@ -13,6 +13,7 @@ from streamer.pyav import VideoFrame, av
 from streamer.sources import SourceOptions, open_source
 from streamer.sources.connection import Connection
 from streamer.sources.network import NetworkSource
+from streamer.sources.stream_decoder import StreamDecoder
 from tests import loopback
 from tests.clips import number_of, numbered_image, write_clip
 from tests.plain_server import http, plain_server
@@ -74,8 +75,8 @@ def test_who_lets_a_file_wait_does_not_lose_it(tmp_path: Path, monkeypatch: pyte
     subprocess.run(["ffmpeg", "-loglevel", "error", *made, "-c:v", "libx264", str(clip)], check=True)
     clock, put = FakeClock(), Connection._put
 
-    def put_late(connection: Connection, frame: VideoFrame) -> None:
-        put(connection, frame)
+    def put_late(connection: Connection, frame: VideoFrame, decoder: StreamDecoder) -> None:
+        put(connection, frame, decoder)
         clock.advance(60.0)
 
     monkeypatch.setattr(Connection, "_put", put_late)
