@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -45,6 +46,14 @@ def shared(relative: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs {relative} of the clips and models beside the project")
     return path
+
+
+@pytest.fixture
+def heeded_hangup() -> Iterator[None]:
+    """SIGHUP is not ignored, here and in children, as it is in all that `nohup` starts, these tests included."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def _threads() -> set[object]:

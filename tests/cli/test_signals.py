@@ -11,6 +11,8 @@ from streamer.cli.signals import SIGNALS, Interrupted, Signals, exit_code_of, le
 
 WAIT_S = 10.0
 
+pytestmark = pytest.mark.usefixtures("heeded_hangup")
+
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_before_the_run_the_first_signal_interrupts(signum: signal.Signals, code: int) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from streamer.cli.status import look_at
 
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="signals, /proc and ptys are those of Linux"
-)
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals, /proc and ptys are those of Linux"),
+    pytest.mark.usefixtures("heeded_hangup"),
+]
 
 ON_TERMINAL = (
     "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
