@@ -10,8 +10,10 @@ minute, the newest 100 MB kept) and writes a table, as a process of its own that
 memory, descriptors and threads, every five seconds. ARGUMENTs are added to its command line.
 
 Slopes are least squares over the means of `--every` seconds behind the warm-up; the interval is that of Student's t
-with 95 %. The means are taken as independent of each other. Drift is how much later the lines of the table come at the
-end than at the beginning, by their own time: the least delay in the last cycle less that of the first one.
+with 95 %. The means are taken as independent of each other. Frames that wait while the machine is busy are memory, too,
+and no growth: so there is the slope of the least of each cycle besides, which is judged. Drift is how much later the
+lines of the table come at the end than at the beginning, by their own time: the least delay in the last cycle less that
+of the first one.
 """
 
 import argparse
@@ -155,12 +157,14 @@ def judged(samples: Sequence[Sample], lines: Lines, options: argparse.Namespace)
     def grown(name: str) -> Slope:
         return slope(times_s, [statistics.fmean(getattr(seen, name) for seen in group) for group in groups])
 
+    least = [min(seen.resident_mb for seen in group) for group in groups]
     known = sorted(lines.least_s)
     first, last = known[int(options.warm_up * 60 / options.every)], known[-2]
     return {
         "minutes": round((warm[-1].at_s - warm[0].at_s) / 60, 1),
         "cycles": len(groups),
         "resident_mb_per_h": asdict(grown("resident_mb")),
+        "least_resident_mb_per_h": asdict(slope(times_s, least)),
         "anonymous_mb_per_h": asdict(grown("anonymous_mb")),
         "resident_mb": [warm[0].resident_mb, warm[-1].resident_mb, max(seen.resident_mb for seen in warm)],
         "descriptors": [min(seen.descriptors for seen in warm), max(seen.descriptors for seen in warm)],
@@ -228,7 +232,7 @@ def main() -> None:
     print(text)
     if options.json is not None:
         options.json.write_text(text, encoding="utf-8")
-    grows = figures["resident_mb_per_h"]
+    grows = figures["least_resident_mb_per_h"]
     assert isinstance(grows, dict)
     sys.exit(0 if grows["per_h"] < 1 and figures["deaths"] == figures["reconnects"] else 1)
 
