@@ -288,7 +288,7 @@ class Status:
     latency_p50_ms, latency_p95_ms: from the capture of a frame to the moment it was ready to be shown or kept.
     age_ms: how much older the newest detections are than the newest frame.
     runtime: what runs the model; decoder: what decodes the source; both for people.
-    recording: whether a recording is under way.
+    recording: whether what comes is being recorded.
     stalls: which of the run's own stages stand still, and since when. A source that gives nothing is none, until a
         read takes so long that it hangs.
     frame_ns: when the newest frame was captured, in monotonic ns; None before the first.

@@ -196,7 +196,8 @@ class Pipeline:
             conf=self._detector.conf,
             runtime=self._detector.runtime,
             decoder=source.decoder,
-            recording=any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
+            recording=source.state == "running"  # of one that is away there is nothing to record
+            and any(lane.open and lane.sink.role == "record" and lane.sink.needs_image for lane in self._lanes),
             stalls=self._stalls,
             frame_ns=self._meters.frame_ns,
             ledger=ledger,

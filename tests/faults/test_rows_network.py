@@ -89,9 +89,11 @@ def test_row_07_a_server_that_is_killed_and_restarted(tmp_path: Path) -> None:
         server.close()
         noticed_s = took_s(lambda: pipeline.status.state in {"waiting", "connecting"})
         assert "no signal for" in pipeline.status.detail
+        assert not pipeline.status.recording
         stack.enter_context(ts_server(port))
         back_s = took_s(lambda: last(sink).epoch == 1)
         wait_for(lambda: pipeline.status.state == "running")
+        assert pipeline.status.recording
         wait_for(lambda: sum(result.frame.epoch for result in sink.results) > 10)
     slowest_s = 0.6 + 2.0
     figure = "killed: noticed after {:.2f} s, back {:.2f} s after the server"
