@@ -69,7 +69,13 @@ def child(folder: Path, wall: Wall, *arguments: str) -> Iterator[subprocess.Pope
 
 
 def wait_for_lines(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
-    while not path.exists() or path.read_bytes().count(b"\n") < count:
+    def written() -> int:
+        try:
+            return path.read_bytes().count(b"\n")
+        except FileNotFoundError:  # outputs are tried, and taken away again, before the run
+            return 0
+
+    while written() < count:
         assert process.poll() is None, (path.parent / "stderr.txt").read_text(encoding="utf-8")
         time.sleep(0.005)
 

@@ -89,15 +89,16 @@ def test_row_07_a_server_that_is_killed_and_restarted(tmp_path: Path) -> None:
         server.close()
         noticed_s = took_s(lambda: pipeline.status.state in {"waiting", "connecting"})
         assert "no signal for" in pipeline.status.detail
-        assert not pipeline.status.recording
+        recording = [pipeline.status.recording]
         stack.enter_context(ts_server(port))
         back_s = took_s(lambda: last(sink).epoch == 1)
         wait_for(lambda: pipeline.status.state == "running")
-        assert pipeline.status.recording
+        recording.append(pipeline.status.recording)
         wait_for(lambda: sum(result.frame.epoch for result in sink.results) > 10)
     slowest_s = 0.6 + 2.0
     figure = "killed: noticed after {:.2f} s, back {:.2f} s after the server"
     report(7, figure, noticed_s, back_s, line="<= its wait of 0.6 s + 2 s", passed=back_s <= slowest_s)
+    assert recording == [False, True]
     assert pipeline.ledger.reconnects == 1
     assert back_s < NOISE * 2.7
     times = [result.frame.pts_s or 0.0 for result in sink.results]
