@@ -41,6 +41,8 @@ def test_row_56_every_malformed_file_ends_with_2_and_one_line_a_fault(
     streamer: Streamer,
 ) -> None:
     slowest_ms, refused = 0.0, 0
+    (streamer.folder / "first.yaml").write_text("conf: [", encoding="utf-8")
+    assert streamer("test:", "--no-show", "-c", "first.yaml").code == 2  # it imports what reads settings
     for number, (name, (make, expected)) in enumerate(MALFORMED.items()):
         folder = streamer.folder / f"case-{number}"
         folder.mkdir()
