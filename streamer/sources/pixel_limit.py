@@ -16,7 +16,7 @@ def for_ffmpeg(max_pixels: int) -> dict[str, str]:
 
 
 def refuse_larger(size_px: tuple[int, int], *, max_pixels: int, where: str) -> None:
-    """Raise SourceOpenError where pictures of `size_px`, (width, height), have more than `max_pixels`."""
+    """Raise SourceRefused where pictures of `size_px`, (width, height), have more than `max_pixels`."""
     if size_px[0] * size_px[1] > max_pixels:
         raise too_large(size_px, max_pixels=max_pixels, where=where)
 
@@ -29,7 +29,7 @@ def too_large(size_px: tuple[int, int], *, max_pixels: int, where: str) -> Sourc
 
 
 def refuse_undecoded(path: str, *, max_pixels: int) -> None:
-    """Raise SourceOpenError for a file whose first picture FFmpeg refused by its numbers, and not as damaged.
+    """Raise SourceRefused for a file whose first picture FFmpeg refused by its numbers, and not as damaged.
 
     It gives no reason and forgets the size. What the container says is read without a decoder.
     """

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import threading
 import time
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -13,12 +12,12 @@ import pytest
 
 from streamer.errors import SourceLost, SourceOpenError
 from streamer.frame import Frame
-from streamer.interfaces import Source
 from streamer.sources import SourceOptions, open_source
 from streamer.sources.network import NetworkSource
 from tests import loopback
 from tests.clips import number_of, numbered_image, write_clip
 from tests.plain_server import http, plain_server
+from tests.sources.reading import ONCE, PATIENT, some
 from tests.streams import (
     H264,
     ffmpeg,
@@ -31,16 +30,6 @@ from tests.streams import (
     wait_listening,
 )
 
-ONCE = SourceOptions(reconnect=False, open_timeout_s=1.0, read_timeout_s=1.0)
-PATIENT = SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=10.0)
-
-
-def _some(source: Source, count: int) -> list[Frame]:
-    try:
-        return list(islice(source.frames(), count))
-    finally:
-        source.close()
-
 
 def _in_order(frames: list[Frame]) -> bool:
     times = [(frame.captured_ns, frame.index, frame.pts_s or 0.0) for frame in frames]
@@ -51,7 +40,7 @@ def test_motion_jpeg_is_read_as_it_comes() -> None:
     with mjpeg_server() as uri:
         source = open_source(uri, PATIENT)
         assert source.live
-        frames = _some(source, 10)
+        frames = some(source, 10)
     assert [number_of(frame.image) for frame in frames] == list(range(10))
     assert frames[0].source == uri
     assert frames[0].pts_s == 0.0
@@ -74,7 +63,7 @@ def test_a_transport_stream_over_tcp_is_read_and_ends_with_its_server() -> None:
 def test_a_transport_stream_over_udp_is_read() -> None:
     uri = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     with ffmpeg(*H264, "-f", "mpegts", f"{uri}?pkt_size=1316"):
-        frames = _some(open_source(uri, SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=1.0)), 10)
+        frames = some(open_source(uri, SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=1.0)), 10)
     assert len(frames) == 10
     assert _in_order(frames)
 
@@ -84,7 +73,7 @@ def test_rtmp_is_read_without_waiting_for_a_sound_that_never_comes() -> None:
     uri = f"rtmp://127.0.0.1:{port}/live/camera"
     with ffmpeg(*H264, "-f", "flv", "-listen", "1", uri):
         wait_listening(port)
-        frames = _some(open_source(uri, PATIENT), 10)
+        frames = some(open_source(uri, PATIENT), 10)
     assert len(frames) == 10
 
 
@@ -94,7 +83,7 @@ def test_rtsp_is_read(transport: str) -> None:
     with rtsp_server() as uri:
         source = open_source(uri, options)
         assert source.info.size_px == (160, 120)
-        assert len(_some(source, 10)) == 10
+        assert len(some(source, 10)) == 10
         with pytest.raises(SourceOpenError, match="404: there is no such stream"):
             open_source(uri + "/nothing", PATIENT)
 
@@ -147,7 +136,7 @@ def test_live_hls_comes_at_its_own_speed_and_not_a_segment_at_a_time(tmp_path: P
             web.serve(path.name, path.read_bytes())
         source = open_source(web.serve("live.m3u8", endless.encode()), PATIENT)
         assert source.live
-        frames = _some(source, 20)
+        frames = some(source, 20)
     assert (frames[-1].pts_s or 0.0) == pytest.approx(19 / 25, abs=0.25)
 
 

@@ -2,41 +2,30 @@
 
 import logging
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from streamer.errors import ConfigError, SourceError, SourceOpenError
 from streamer.frame import Frame
-from streamer.interfaces import Source
 from streamer.sources import SourceOptions, open_source
 from streamer.sources.network import NetworkSource
 from tests import loopback
 from tests.clips import write_clip
 from tests.faults.figures import report
 from tests.plain_server import plain_server
+from tests.sources.reading import ONCE, PATIENT, some
 from tests.streams import (
     free_port,
     mjpeg_server,
     rtsp_server,
 )
 
-ONCE = SourceOptions(reconnect=False, open_timeout_s=1.0, read_timeout_s=1.0)
-PATIENT = SourceOptions(reconnect=False, open_timeout_s=10.0, read_timeout_s=10.0)
-
-
-def _some(source: Source, count: int) -> list[Frame]:
-    try:
-        return list(islice(source.frames(), count))
-    finally:
-        source.close()
-
 
 def test_rtsp_gets_the_password_and_says_when_it_is_wrong() -> None:
     with rtsp_server(login=("anna", "s3cret")) as uri:
         known = uri.replace("rtsp://", "rtsp://anna:s3cret@")
-        (frame,) = _some(open_source(known, PATIENT), 1)
+        (frame,) = some(open_source(known, PATIENT), 1)
         assert frame.source == uri.replace("rtsp://", "rtsp://***@")
         for other in (uri, known.replace("s3cret", "guess")):
             with pytest.raises(SourceOpenError, match="401: it wants a user and a password"):
@@ -148,7 +137,7 @@ def test_the_password_is_never_told(pattern: str, caplog: pytest.LogCaptureFixtu
 def test_the_password_is_sent_and_in_no_name_of_the_frames() -> None:
     with mjpeg_server() as uri:
         source = open_source(uri.replace("http://", "http://anna:s3cret@") + "?token=s3cret", PATIENT)
-        (frame,) = _some(source, 1)
+        (frame,) = some(source, 1)
     assert "s3cret" not in f"{source.info}{frame!r}"
     assert "127.0.0.1" in source.info.name
 
